@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reading BTF: the kernel's, a module's, an object's. The input is not trusted.
+
+use super::{
+    Composite, IntEncoding, Linkage, MAGIC, MAX_BITFIELD_OFFSET, Member, Name, Param, Type, TypeId,
+    VERSION, kind,
+};
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// BTF in memory, its sections found and its header checked.
+///
+/// Little-endian only: the kernels this project runs on are.
+#[derive(Clone, Copy, Debug)]
+pub struct Btf<'a> {
+    types: &'a [u8],
+    strings: &'a [u8],
+    base: Base<'a>,
+}
+
+/// What a split BTF (a module's) continues.
+#[derive(Clone, Copy, Debug, Default)]
+struct Base<'a> {
+    strings: &'a [u8],
+    /// Id of the first type after the base's.
+    end: u32,
+}
+
+impl<'a> Btf<'a> {
+    /// Finds the sections in `bytes`, which stand alone (the kernel's BTF does).
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        Self::parse_with(bytes, Base { strings: &[], end: 1 })
+    }
+
+    /// Finds the sections in `bytes`, which continue `base` (a module's BTF does the kernel's).
+    pub fn parse_split(bytes: &'a [u8], base: &Btf<'a>) -> Result<Self> {
+        Self::parse_with(bytes, base.as_base()?)
+    }
+
+    /// What a BTF that continues this one has to know of it.
+    fn as_base(&self) -> Result<Base<'a>> {
+        let mut end = self.base.end;
+        for ty in self.types() {
+            end = ty?.0.0 + 1;
+        }
+        Ok(Base { strings: self.strings, end })
+    }
+
+    fn parse_with(bytes: &'a [u8], base: Base<'a>) -> Result<Self> {
+        let mut header = Words { bytes, offset: 0 };
+        let first = header.next().context("BTF header is cut off")?;
+        let magic = first as u16;
+        ensure!(magic != MAGIC.swap_bytes(), "BTF is big-endian, which is not supported here");
+        ensure!(magic == MAGIC, "BTF magic is {magic:#06x} instead of {MAGIC:#06x}");
+        let version = (first >> 16) as u8;
+        ensure!(version == VERSION, "BTF version is {version}, known is {VERSION}");
+        let mut next = || header.next().context("BTF header is cut off");
+        let header_len = next()? as usize;
+        let (types_off, types_len) = (next()? as usize, next()? as usize);
+        let (strings_off, strings_len) = (next()? as usize, next()? as usize);
+        let section = |what: &str, off: usize, len: usize| {
+            let start = header_len.checked_add(off);
+            let end = start.and_then(|start| start.checked_add(len));
+            start.zip(end).and_then(|(start, end)| bytes.get(start..end)).with_context(|| {
+                format!("BTF {what} section (offset {off}, {len} bytes) is cut off")
+            })
+        };
+        Ok(Btf {
+            types: section("type", types_off, types_len)?,
+            strings: section("string", strings_off, strings_len)?,
+            base,
+        })
+    }
+
+    /// All types with their ids, in order. Ends after the first error.
+    pub fn types(&self) -> impl Iterator<Item = Result<(TypeId, Type<'a>)>> + use<'a> {
+        let btf = *self;
+        let mut words = Words { bytes: btf.types, offset: 0 };
+        let mut next_id = btf.base.end;
+        std::iter::from_fn(move || {
+            if words.is_at_end() {
+                return None;
+            }
+            let (id, offset) = (TypeId(next_id), words.offset);
+            let ty = btf.read_type(&mut words).with_context(|| {
+                format!("failed to read BTF type {next_id} at offset {offset:#x} of the types")
+            });
+            match ty {
+                Ok(_) => next_id = next_id.saturating_add(1),
+                Err(_) => words.offset = words.bytes.len(),
+            }
+            Some(ty.map(|ty| (id, ty)))
+        })
+    }
+
+    fn name(&self, offset: u32) -> Result<Name<'a>> {
+        let offset = offset as usize;
+        let base_len = self.base.strings.len();
+        let tail = match offset.checked_sub(base_len) {
+            None => self.base.strings.get(offset..),
+            Some(own) => self.strings.get(own..),
+        };
+        let string = tail.and_then(|tail| tail.split(|&byte| byte == 0).next());
+        match string {
+            Some(string) => Ok(String::from_utf8_lossy(string)),
+            None => bail!("name offset {offset:#x} is outside the string section"),
+        }
+    }
+
+    fn read_type(&self, words: &mut Words<'a>) -> Result<Type<'a>> {
+        let mut next = || words.next().context("the type section is cut off");
+        let (name, info, size_or_type) = (self.name(next()?)?, next()?, next()?);
+        let (flag, vlen) = (info >> 31 != 0, info & 0xffff);
+        let target = TypeId(size_or_type);
+        Ok(match info >> 24 & 0x1f {
+            kind::INT => {
+                let detail = next()?;
+                let encoding = detail >> 24;
+                let encoding = IntEncoding {
+                    signed: encoding & 1 != 0,
+                    char: encoding & 2 != 0,
+                    bool: encoding & 4 != 0,
+                };
+                Type::Int {
+                    name,
+                    size: size_or_type,
+                    encoding,
+                    bit_offset: (detail >> 16) as u8,
+                    bits: detail as u8,
+                }
+            }
+            kind::PTR => Type::Ptr(target),
+            kind::ARRAY => {
+                Type::Array { element: TypeId(next()?), index: TypeId(next()?), count: next()? }
+            }
+            found @ (kind::STRUCT | kind::UNION) => {
+                let mut members = Vec::new();
+                for _ in 0..vlen {
+                    let (name, ty, offset) = (self.name(next()?)?, TypeId(next()?), next()?);
+                    let (bit_offset, bitfield_size) = match flag {
+                        true => (offset & MAX_BITFIELD_OFFSET, (offset >> 24) as u8),
+                        false => (offset, 0),
+                    };
+                    members.push(Member { name, ty, bit_offset, bitfield_size });
+                }
+                let composite = Composite { name, size: size_or_type, members };
+                match found {
+                    kind::STRUCT => Type::Struct(composite),
+                    _ => Type::Union(composite),
+                }
+            }
+            kind::ENUM => {
+                let mut values = Vec::new();
+                for _ in 0..vlen {
+                    values.push((self.name(next()?)?, next()?));
+                }
+                Type::Enum { name, size: size_or_type, signed: flag, values }
+            }
+            kind::ENUM64 => {
+                let mut values = Vec::new();
+                for _ in 0..vlen {
+                    let (name, low, high) = (self.name(next()?)?, next()?, next()?);
+                    values.push((name, u64::from(high) << 32 | u64::from(low)));
+                }
+                Type::Enum64 { name, size: size_or_type, signed: flag, values }
+            }
+            kind::FWD => Type::Fwd { name, union: flag },
+            kind::TYPEDEF => Type::Typedef { name, target },
+            kind::VOLATILE => Type::Volatile(target),
+            kind::CONST => Type::Const(target),
+            kind::RESTRICT => Type::Restrict(target),
+            kind::FUNC => Type::Func { name, proto: target, linkage: linkage(vlen)? },
+            kind::FUNC_PROTO => {
+                let mut params = Vec::new();
+                for _ in 0..vlen {
+                    params.push(Param { name: self.name(next()?)?, ty: TypeId(next()?) });
+                }
+                Type::FuncProto { ret: target, params }
+            }
+            kind::VAR => Type::Var { name, target, linkage: linkage(next()?)? },
+            kind::DATASEC => {
+                let mut vars = Vec::new();
+                for _ in 0..vlen {
+                    vars.push((TypeId(next()?), next()?, next()?));
+                }
+                Type::Datasec { name, size: size_or_type, vars }
+            }
+            kind::FLOAT => Type::Float { name, size: size_or_type },
+            kind::DECL_TAG => Type::DeclTag { value: name, target, component: next()? as i32 },
+            kind::TYPE_TAG => Type::TypeTag { value: name, target },
+            unknown => bail!("kind {unknown} is not known"),
+        })
+    }
+}
+
+fn linkage(number: u32) -> Result<Linkage> {
+    Ok(match number {
+        0 => Linkage::Static,
+        1 => Linkage::Global,
+        2 => Linkage::Extern,
+        other => bail!("linkage {other} is not known"),
+    })
+}
+
+/// Little-endian words, one after the other.
+struct Words<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+}
+
+impl Words<'_> {
+    fn is_at_end(&self) -> bool {
+        self.offset >= self.bytes.len()
+    }
+
+    fn next(&mut self) -> Option<u32> {
+        let word = self.bytes.get(self.offset..)?.first_chunk()?;
+        self.offset += 4;
+        Some(u32::from_le_bytes(*word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::btf::encode::Encoded;
+    use proptest::prelude::*;
+
+    fn name() -> impl Strategy<Value = Name<'static>> {
+        "[a-z_][a-z0-9_]{0,6}".prop_map(Name::from)
+    }
+
+    fn id() -> impl Strategy<Value = TypeId> {
+        (0u32..40).prop_map(TypeId)
+    }
+
+    fn linkage() -> impl Strategy<Value = Linkage> {
+        prop_oneof![Just(Linkage::Static), Just(Linkage::Global), Just(Linkage::Extern)]
+    }
+
+    fn composite() -> impl Strategy<Value = Composite<'static>> {
+        let member = (name(), id(), 0u32..1000, 0u8..64).prop_map(
+            |(name, ty, bit_offset, bitfield_size)| Member { name, ty, bit_offset, bitfield_size },
+        );
+        (name(), any::<u32>(), prop::collection::vec(member, 0..6))
+            .prop_map(|(name, size, members)| Composite { name, size, members })
+    }
+
+    /// Any type of any kind, as far as the format can say it.
+    fn any_type() -> impl Strategy<Value = Type<'static>> {
+        let encoding = any::<(bool, bool, bool)>().prop_map(|(signed, char, bool)| IntEncoding {
+            signed,
+            char,
+            bool,
+        });
+        let param = (name(), id()).prop_map(|(name, ty)| Param { name, ty });
+        prop_oneof![
+            (name(), any::<u32>(), encoding, any::<u8>(), any::<u8>()).prop_map(
+                |(name, size, encoding, bit_offset, bits)| Type::Int {
+                    name,
+                    size,
+                    encoding,
+                    bit_offset,
+                    bits
+                }
+            ),
+            id().prop_map(Type::Ptr),
+            (id(), id(), any::<u32>()).prop_map(|(element, index, count)| Type::Array {
+                element,
+                index,
+                count
+            }),
+            composite().prop_map(Type::Struct),
+            composite().prop_map(Type::Union),
+            (
+                name(),
+                any::<u32>(),
+                any::<bool>(),
+                prop::collection::vec((name(), any::<u32>()), 0..6)
+            )
+                .prop_map(|(name, size, signed, values)| Type::Enum {
+                    name,
+                    size,
+                    signed,
+                    values
+                }),
+            (name(), any::<bool>()).prop_map(|(name, union)| Type::Fwd { name, union }),
+            (name(), id()).prop_map(|(name, target)| Type::Typedef { name, target }),
+            id().prop_map(Type::Volatile),
+            id().prop_map(Type::Const),
+            id().prop_map(Type::Restrict),
+            (name(), id(), linkage()).prop_map(|(name, proto, linkage)| Type::Func {
+                name,
+                proto,
+                linkage
+            }),
+            (id(), prop::collection::vec(param, 0..6))
+                .prop_map(|(ret, params)| Type::FuncProto { ret, params }),
+            (name(), id(), linkage()).prop_map(|(name, target, linkage)| Type::Var {
+                name,
+                target,
+                linkage
+            }),
+            (name(), any::<u32>(), prop::collection::vec((id(), any::<u32>(), any::<u32>()), 0..6))
+                .prop_map(|(name, size, vars)| Type::Datasec { name, size, vars }),
+            (name(), any::<u32>()).prop_map(|(name, size)| Type::Float { name, size }),
+            (name(), id(), any::<i32>()).prop_map(|(value, target, component)| Type::DeclTag {
+                value,
+                target,
+                component
+            }),
+            (name(), id()).prop_map(|(value, target)| Type::TypeTag { value, target }),
+            (
+                name(),
+                any::<u32>(),
+                any::<bool>(),
+                prop::collection::vec((name(), any::<u64>()), 0..6)
+            )
+                .prop_map(|(name, size, signed, values)| Type::Enum64 {
+                    name,
+                    size,
+                    signed,
+                    values
+                }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(types in prop::collection::vec(any_type(), 0..20)) {
+            let bytes = Encoded::new(&types, 0).unwrap().to_bytes().unwrap();
+            let read = Btf::parse(&bytes).unwrap();
+            let read = read.types().collect::<Result<Vec<_>>>().unwrap();
+            prop_assert!(read.iter().map(|(id, _)| id.0).eq(1..=types.len() as u32));
+            prop_assert!(read.into_iter().map(|(_, ty)| ty).eq(types));
+        }
+
+        #[test]
+        fn what_continues_a_base_is_decoded(
+            base in prop::collection::vec(any_type(), 1..8),
+            types in prop::collection::vec(any_type(), 0..8),
+        ) {
+            let base_encoded = Encoded::new(&base, 0).unwrap();
+            let split = Encoded::new(&types, base_encoded.strings.len() as u32).unwrap();
+            let (base_bytes, bytes) = (base_encoded.to_bytes().unwrap(), split.to_bytes().unwrap());
+            let read = Btf::parse_split(&bytes, &Btf::parse(&base_bytes).unwrap()).unwrap();
+            let read = read.types().collect::<Result<Vec<_>>>().unwrap();
+            let first = base.len() as u32 + 1;
+            prop_assert!(read.iter().map(|(id, _)| id.0).eq(first..first + types.len() as u32));
+            prop_assert!(read.into_iter().map(|(_, ty)| ty).eq(types));
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(
+            types in prop::collection::vec(any_type(), 0..8),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            length in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = Encoded::new(&types, 0).unwrap().to_bytes().unwrap();
+            for (index, byte) in damage {
+                let index = index.index(bytes.len());
+                bytes[index] = byte;
+            }
+            bytes.truncate(length.index(bytes.len() + 1));
+            if let Ok(btf) = Btf::parse(&bytes) {
+                let _ = btf.types().count();
+            }
+        }
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let bytes = Encoded::new([&Type::Ptr(TypeId(1))], 0).unwrap().to_bytes().unwrap();
+        let error = Btf::parse(&bytes[..30]).unwrap_err();
+        assert!(error.to_string().contains("type section (offset 0, 12 bytes)"), "{error}");
+        assert!(Btf::parse(b"\xeb\x9f\x01").is_err());
+        let error = Btf::parse(b"\x7fELF").unwrap_err();
+        assert!(error.to_string().contains("magic"), "{error}");
+    }
+}

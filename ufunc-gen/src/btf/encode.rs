@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Writing BTF.
+
+use std::collections::HashMap;
+
+use super::{
+    Composite, HEADER_LEN, IntEncoding, Linkage, MAGIC, MAX_BITFIELD_OFFSET, MAX_VLEN, Type,
+    VERSION,
+};
+use anyhow::{Result, bail, ensure};
+
+/// A string section under construction: each string once, offset 0 is the empty one.
+#[derive(Debug)]
+pub struct Strings {
+    /// Length of the base's string section, where this one's offsets begin; 0 without a base.
+    start: u32,
+    bytes: Vec<u8>,
+    offsets: HashMap<String, u32>,
+}
+
+impl Strings {
+    /// An empty section. `base_len` is the length of the base's string section, 0 without a base.
+    pub fn new(base_len: u32) -> Self {
+        // The kernel wants a section without a base to begin with the empty string.
+        let bytes = if base_len == 0 { vec![0] } else { Vec::new() };
+        Strings { start: base_len, bytes, offsets: HashMap::new() }
+    }
+
+    /// Offset of `string`, which is added if it is new.
+    ///
+    /// A NUL would end the string early for every reader, so one is an error, as is a section that
+    /// outgrows 32 bits.
+    pub fn add(&mut self, string: &str) -> Result<u32> {
+        if string.is_empty() {
+            return Ok(0);
+        }
+        if let Some(&offset) = self.offsets.get(string) {
+            return Ok(offset);
+        }
+        ensure!(!string.contains('\0'), "name {string:?} contains a NUL byte");
+        let offset =
+            u32::try_from(self.bytes.len()).ok().and_then(|len| len.checked_add(self.start));
+        let Some(offset) = offset else { bail!("the names need more than 4 GiB") };
+        self.bytes.extend_from_slice(string.as_bytes());
+        self.bytes.push(0);
+        self.offsets.insert(string.to_owned(), offset);
+        Ok(offset)
+    }
+
+    /// The section's bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// BTF in its parts, so that the caller may write it as bytes or as source text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The words of each type, in order.
+    pub types: Vec<Vec<u32>>,
+    /// The string section.
+    pub strings: Vec<u8>,
+}
+
+impl Encoded {
+    /// Encodes `types`, whose first one follows the last of the base (or `void`).
+    /// `base_strings_len` is the length of the base's string section, 0 without a base.
+    ///
+    /// Fails where a type exceeds what the format can say.
+    pub fn new<'a>(
+        types: impl IntoIterator<Item = &'a Type<'a>>,
+        base_strings_len: u32,
+    ) -> Result<Self> {
+        let mut strings = Strings::new(base_strings_len);
+        let types =
+            types.into_iter().map(|ty| words(ty, &mut strings)).collect::<Result<Vec<_>>>()?;
+        Ok(Encoded { types, strings: strings.into_bytes() })
+    }
+
+    /// The header, as the six words it consists of.
+    pub fn header(&self) -> Result<[u32; 6]> {
+        let types_len = self.types.iter().map(Vec::len).sum::<usize>() * 4;
+        let (Ok(types_len), Ok(strings_len)) =
+            (u32::try_from(types_len), u32::try_from(self.strings.len()))
+        else {
+            bail!("the types need more than 4 GiB");
+        };
+        let magic_version_flags = u32::from(MAGIC) | u32::from(VERSION) << 16;
+        Ok([magic_version_flags, HEADER_LEN, 0, types_len, types_len, strings_len])
+    }
+
+    /// The whole as bytes, little-endian.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let header = self.header()?;
+        let words = header.iter().chain(self.types.iter().flatten());
+        let mut bytes: Vec<u8> = words.flat_map(|word| word.to_le_bytes()).collect();
+        bytes.extend_from_slice(&self.strings);
+        Ok(bytes)
+    }
+}
+
+/// The words of one type: `struct btf_type` and what follows it.
+fn words(ty: &Type<'_>, strings: &mut Strings) -> Result<Vec<u32>> {
+    let name = match ty {
+        // Restrict, const and their like have no names; tags keep theirs in the same field.
+        _ if ty.name().is_empty() => 0,
+        _ => strings.add(ty.name())?,
+    };
+    let mut tail = Vec::new();
+    let (flag, vlen, size_or_type) = match ty {
+        Type::Int { size, encoding, bit_offset, bits, .. } => {
+            tail.push(
+                int_encoding(*encoding) << 24 | u32::from(*bit_offset) << 16 | u32::from(*bits),
+            );
+            (false, 0, *size)
+        }
+        Type::Ptr(target)
+        | Type::Volatile(target)
+        | Type::Const(target)
+        | Type::Restrict(target)
+        | Type::Typedef { target, .. }
+        | Type::TypeTag { target, .. } => (false, 0, target.0),
+        Type::Array { element, index, count } => {
+            tail.extend([element.0, index.0, *count]);
+            (false, 0, 0)
+        }
+        Type::Struct(composite) | Type::Union(composite) => {
+            let flag = members(composite, strings, &mut tail)?;
+            (flag, composite.members.len(), composite.size)
+        }
+        Type::Enum { size, signed, values, .. } => {
+            for (name, value) in values {
+                tail.extend([strings.add(name)?, *value]);
+            }
+            (*signed, values.len(), *size)
+        }
+        Type::Enum64 { size, signed, values, .. } => {
+            for (name, value) in values {
+                let (low, high) = (*value as u32, (*value >> 32) as u32);
+                tail.extend([strings.add(name)?, low, high]);
+            }
+            (*signed, values.len(), *size)
+        }
+        Type::Fwd { union, .. } => (*union, 0, 0),
+        Type::Func { proto, linkage, .. } => (false, linkage_number(*linkage) as usize, proto.0),
+        Type::FuncProto { ret, params } => {
+            for param in params {
+                tail.extend([strings.add(&param.name)?, param.ty.0]);
+            }
+            (false, params.len(), ret.0)
+        }
+        Type::Var { target, linkage, .. } => {
+            tail.push(linkage_number(*linkage));
+            (false, 0, target.0)
+        }
+        Type::Datasec { size, vars, .. } => {
+            tail.extend(vars.iter().flat_map(|(id, offset, size)| [id.0, *offset, *size]));
+            (false, vars.len(), *size)
+        }
+        Type::Float { size, .. } => (false, 0, *size),
+        Type::DeclTag { target, component, .. } => {
+            tail.push(*component as u32);
+            (false, 0, target.0)
+        }
+    };
+    ensure!(
+        vlen <= MAX_VLEN,
+        "{} '{}' has {vlen} parts, BTF can express {MAX_VLEN}",
+        ty.kind_name(),
+        ty.name()
+    );
+    let info = u32::from(flag) << 31 | ty.kind() << 24 | vlen as u32;
+    let mut words = vec![name, info, size_or_type];
+    words.append(&mut tail);
+    Ok(words)
+}
+
+/// Writes the members to `tail`; says whether their offsets carry bit-field sizes (`kind_flag`).
+fn members(composite: &Composite<'_>, strings: &mut Strings, tail: &mut Vec<u32>) -> Result<bool> {
+    let flag = composite.members.iter().any(|member| member.bitfield_size != 0);
+    for member in &composite.members {
+        ensure!(
+            !flag || member.bit_offset <= MAX_BITFIELD_OFFSET,
+            "member '{}' of '{}' lies too far from its start for a struct with bit-fields",
+            member.name,
+            composite.name
+        );
+        let size = if flag { u32::from(member.bitfield_size) << 24 } else { 0 };
+        tail.extend([strings.add(&member.name)?, member.ty.0, size | member.bit_offset]);
+    }
+    Ok(flag)
+}
+
+fn int_encoding(encoding: IntEncoding) -> u32 {
+    u32::from(encoding.signed) | u32::from(encoding.char) << 1 | u32::from(encoding.bool) << 2
+}
+
+fn linkage_number(linkage: Linkage) -> u32 {
+    match linkage {
+        Linkage::Static => 0,
+        Linkage::Global => 1,
+        Linkage::Extern => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::btf::{Name, TypeId};
+
+    #[test]
+    fn strings_are_stored_once_and_offsets_continue_the_base() {
+        let mut strings = Strings::new(10);
+        let a = strings.add("a").unwrap();
+        assert_eq!(a, 10);
+        assert_eq!(strings.add("b").unwrap(), 12);
+        assert_eq!(strings.add("a").unwrap(), a);
+        assert_eq!(strings.add("").unwrap(), 0);
+        assert_eq!(strings.into_bytes(), b"a\0b\0");
+    }
+
+    #[test]
+    fn a_name_with_nul_is_refused() {
+        assert!(Strings::new(0).add("a\0b").is_err());
+    }
+
+    #[test]
+    fn more_members_than_vlen_can_say_are_refused() {
+        let values = vec![(Name::from("x"), 0); MAX_VLEN + 1];
+        let ty = Type::Enum { name: "e".into(), size: 4, signed: false, values };
+        assert!(Encoded::new([&ty], 0).is_err());
+    }
+
+    #[test]
+    fn pointer_to_void_is_three_words() {
+        let encoded = Encoded::new([&Type::Ptr(TypeId::VOID)], 0).unwrap();
+        assert_eq!(encoded.types, [[0, 2 << 24, 0]]);
+        assert_eq!(encoded.header().unwrap(), [0x0001_eb9f, 24, 0, 12, 12, 1]);
+    }
+}
