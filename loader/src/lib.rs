@@ -1,1 +1,33 @@
-//! x
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Has the kernel's verifier judge extensions of an application, and explains the verdict.
+//!
+//! ```text
+//! ./app ──────────▶ host ────build-id──────┐
+//! /sys/kernel/btf ▶ modules ──metadata──┐  │
+//! prog.bpf.o ─────▶ object ──kfuncs──▶ which module lends them?
+//!                     │                    │
+//!                     └──▶ attempt (libbpf, one program at a time) ──▶ log
+//!                                                                       │
+//!                     report ◀── explain ◀── verifier_log ◀─────────────┘
+//! ```
+//!
+//! 1. [`host`] opens the application and [`object`] the BPF object; neither file is trusted.
+//! 2. [`modules`] looks up every kfunc that the object needs, so that a program is only judged
+//!    against the module of the very build that it is meant for.
+//! 3. [`verify`] has the kernel load each program on its own. The verdict is the kernel's; what
+//!    fails for another reason is not judged.
+//! 4. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
+//!    words of the application, and [`report`] writes it down for people and for programs.
+
+mod attempt;
+mod capability;
+pub mod explain;
+pub mod host;
+pub mod modules;
+pub mod object;
+pub mod report;
+pub mod source;
+pub mod verifier_log;
+mod verify;
+
+pub use verify::{Request, verify};

@@ -1,6 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Declares functions of an application ("ufuncs") to the Linux kernel's BPF verifier.
+//!
+//! An application that lets extensions (BPF programs on its uprobes) call some of its functions
+//! wants those calls checked: what is acquired is compared with NULL and released, once, by the
+//! function made for it. The verifier in the kernel can prove all that for kfuncs. So this crate
+//! reads the application's ELF file and debug information and writes a kernel module that declares
+//! each such function as a *pseudo kfunc*, with the same types.
+//!
+//! 1. [`elf::HostFile`] maps the application, [`elf::Host`] reads its headers.
+//! 2. [`dwarf::Sections`] and [`dwarf::DebugInfo`] read its debug information.
+//! 3. [`ufunc::choose`] decides what is lent: by a policy, by annotations, or by inference.
+//! 4. [`module::Module`] is what the kernel is told: types, kfuncs, metadata.
+//! 5. [`module::rust_source::write`] is the module's source.
+//!
+//! ```text
+//! ELF ──elf──▶ Host ──┬──dwarf──▶ functions, types ──┐
+//!                     └──ufunc──▶ Ufunc … ───────────┴──module──▶ Module ──▶ kmod/gen.rs
+//! ```
+//!
+//! [`metadata`] is what the module says of itself, which `loader` reads back from a loaded one.
+
 pub mod btf;
+pub mod dwarf;
 pub mod elf;
+pub mod ident;
 pub mod kernel;
 pub mod metadata;
+pub mod module;
+pub mod output;
+pub mod ufunc;

@@ -1,1 +1,102 @@
-fn main() {}
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `ufunc-gen`: the command line over the library of the same name.
+
+mod args;
+mod list;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser as _;
+use ufunc_gen::dwarf::{DebugInfo, Sections};
+use ufunc_gen::elf::{Host, HostFile};
+use ufunc_gen::ident::is_identifier;
+use ufunc_gen::module::{Module, collision, rust_source};
+use ufunc_gen::output;
+use ufunc_gen::ufunc::policy::Policy;
+use ufunc_gen::ufunc::{self, Choice, Chosen};
+
+use args::{Cli, Command, HostArgs};
+
+/// `--check` found FILE stale.
+const STALE: u8 = 1;
+/// Something went wrong; clap uses the same for a bad command line.
+const FAILED: u8 = 2;
+
+/// Changed lines that `--check` shows.
+const DIFF_LINES: usize = 20;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(status) => status,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<ExitCode> {
+    let (host_args, list) = match (&cli.command, &cli.host) {
+        (Some(Command::List { host, json }), _) => (host, Some(*json)),
+        (None, Some(host)) => (host, None),
+        (None, None) => anyhow::bail!("no application was given; see ufunc-gen --help"),
+    };
+    let file = HostFile::open(&host_args.app)?;
+    let host = file.parse()?;
+    let sections = Sections::load(&host)?;
+    let debug = DebugInfo::new(&sections)?;
+    let Chosen { ufuncs, notes } = ufunc::choose(&host, &debug, &choice(host_args)?)?;
+    notes.iter().for_each(|note| complain(note));
+    match list {
+        Some(json) => output::write_stdout(&list::table(&ufuncs, json)?)?,
+        None => return write_module(cli, &host, Module::new(&host, &debug, ufuncs)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn choice(args: &HostArgs) -> Result<Choice> {
+    ensure!(
+        args.prefix.is_empty() || is_identifier(&args.prefix),
+        "--prefix {:?} is no identifier, and names with it would be none either",
+        args.prefix
+    );
+    Ok(Choice {
+        policy: args.policy.as_deref().map(Policy::read).transpose()?,
+        infer: !args.no_infer,
+        prefix: args.prefix.clone(),
+    })
+}
+
+fn write_module(cli: &Cli, host: &Host<'_>, module: Module<'_>) -> Result<ExitCode> {
+    if let Some(vmlinux) = cli.vmlinux.clone().or_else(collision::running_kernel) {
+        collision::check(&vmlinux, module.kfuncs.iter().map(|kfunc| kfunc.ufunc.kfunc.as_str()))?;
+    }
+    let source = rust_source::write(&module)
+        .with_context(|| format!("failed to write the module of {}", host.path().display()))?;
+    match (&cli.check, &cli.output) {
+        (Some(path), _) => return check(path, &source),
+        (None, Some(path)) => output::write_file(path, &source)?,
+        (None, None) => output::write_stdout(&source)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(path: &Path, source: &str) -> Result<ExitCode> {
+    let found =
+        fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let Some(diff) = output::short_diff(&found, source, DIFF_LINES) else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    complain(&format!("{} is stale:\n{}", path.display(), diff.trim_end()));
+    Ok(ExitCode::from(STALE))
+}
+
+/// Tells the user something, on standard error.
+#[expect(clippy::print_stderr, reason = "the one place that does")]
+fn complain(message: &str) {
+    eprintln!("ufunc-gen: {message}");
+}

@@ -47,8 +47,10 @@ impl Strings {
         Ok(offset)
     }
 
-    /// The section's bytes.
-    pub fn into_bytes(self) -> Vec<u8> {
+    /// The section's bytes, filled up with NULs to whole words: what holds it may be aligned, and
+    /// the kernel accepts no bytes that belong to no section.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
         self.bytes
     }
 }
@@ -235,6 +237,6 @@ mod tests {
     fn pointer_to_void_is_three_words() {
         let encoded = Encoded::new([&Type::Ptr(TypeId::VOID)], 0).unwrap();
         assert_eq!(encoded.types, [[0, 2 << 24, 0]]);
-        assert_eq!(encoded.header().unwrap(), [0x0001_eb9f, 24, 0, 12, 12, 1]);
+        assert_eq!(encoded.header().unwrap(), [0x0001_eb9f, 24, 0, 12, 12, 4]);
     }
 }

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Builds kmod/ufunc.ko, out of kmod/ufunc.rs and the kmod/gen.rs that ufunc-gen wrote.
+#
+#   make                        for the running kernel
+#   make KDIR=TREE              for the kernel whose prepared tree is TREE
+#   make modules_install
+#   make rust-analyzer          rust-project.json for editors
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+# The module brings its own BTF. Left to itself, a tree with a vmlinux would have pahole replace it
+# by one that leaves Rust's types out.
+KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES=
+
+modules: kmod/gen.rs
+	$(KBUILD) modules
+
+modules_install rust-analyzer: kmod/gen.rs
+	$(KBUILD) $@
+
+clean help:
+	$(KBUILD) $@
+
+kmod/gen.rs:
+	@echo "$@ is missing; generate it first: ufunc-gen ./app > $@" >&2; exit 1
+
+.PHONY: modules modules_install rust-analyzer clean help

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One attempt to load one program: the only place that talks to libbpf.
+
+use std::ffi::{CStr, c_char};
+use std::io;
+use std::ptr::{self, NonNull};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use libbpf_rs::libbpf_sys;
+use libbpf_rs::{AsRawLibbpf as _, ObjectBuilder, OpenObject, PrintLevel, set_print};
+use memmap2::MmapMut;
+
+use crate::object::BpfObject;
+use crate::source::{LineTable, SourceLine};
+
+/// What the kernel is to write to the log, `BPF_LOG_*` in its `include/linux/bpf_verifier.h`.
+pub(crate) mod log_level {
+    /// The failing path, instruction by instruction.
+    pub(crate) const PATH: u32 = 1;
+    /// Every path, with more of the verifier's own thoughts.
+    pub(crate) const EVERYTHING: u32 = 2;
+    /// The numbers at the end.
+    pub(crate) const STATISTICS: u32 = 4;
+}
+
+/// Size of the log buffer to begin with. The pages are not touched before the kernel writes them,
+/// so a generous size costs nothing.
+const LOG_SIZE: usize = 16 << 20;
+/// Largest log that the kernel writes, `UINT_MAX >> 2`.
+const LOG_SIZE_MAX: usize = (u32::MAX >> 2) as usize;
+
+/// A program of the object, before anything was loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) index: usize,
+    pub(crate) name: String,
+    pub(crate) section: String,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The kernel has the program.
+    Loaded,
+    /// It did not come to the kernel: relocation, BTF or maps failed.
+    NotPrepared { errno: i32 },
+    /// The kernel did not take it.
+    Refused { errno: i32 },
+}
+
+/// One attempt to load a program.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) outcome: Outcome,
+    /// What the verifier printed, whole.
+    pub(crate) log: String,
+    /// Source lines of the program as the kernel was given it.
+    pub(crate) lines: LineTable,
+    /// What libbpf said, a line each.
+    pub(crate) messages: Vec<String>,
+}
+
+/// The programs of `object`, also those that libbpf does not load by default.
+///
+/// Fails if libbpf cannot read the object, with its reason.
+pub(crate) fn programs(object: &BpfObject) -> Result<Vec<Program>> {
+    let (opened, messages) = capture(PrintLevel::Info, || open(object));
+    let opened = opened.map_err(|error| match reasons(&messages) {
+        Some(reasons) => anyhow!(reasons),
+        None => error,
+    })?;
+    let programs = opened.progs().enumerate().map(|(index, program)| Program {
+        index,
+        name: program.name().to_string_lossy().into_owned(),
+        section: program.section().to_string_lossy().into_owned(),
+    });
+    Ok(programs.collect())
+}
+
+impl Attempt {
+    /// Loads `program` of `object`, and nothing else of it, with that log level.
+    ///
+    /// The program is gone again when this returns. Fails only where there is no telling what
+    /// happened: no memory for the log, or an object that suddenly cannot be opened any more.
+    pub(crate) fn new(
+        object: &BpfObject,
+        program: &Program,
+        log_level: u32,
+        print_level: PrintLevel,
+    ) -> Result<Attempt> {
+        let mut log_size = LOG_SIZE;
+        loop {
+            let mut log = log_buffer(log_size)?;
+            let (loaded, messages) =
+                capture(print_level, || load(object, program, log_level, &mut log));
+            let (outcome, lines) = loaded?;
+            let log = log_text(&log);
+            let is_full = log.len() + 1 >= log_size;
+            let is_cut_off = is_full && outcome == Outcome::Refused { errno: ENOSPC };
+            if is_cut_off && log_size < LOG_SIZE_MAX {
+                log_size = log_size.saturating_mul(4).min(LOG_SIZE_MAX);
+                continue;
+            }
+            return Ok(Attempt { outcome, log, lines, messages });
+        }
+    }
+
+    /// Why libbpf gave up, in its words.
+    pub(crate) fn libbpf_reasons(&self) -> Option<String> {
+        reasons(&self.messages)
+    }
+}
+
+/// The kernel's answer when the log did not fit.
+const ENOSPC: i32 = 28;
+
+fn log_buffer(size: usize) -> Result<MmapMut> {
+    MmapMut::map_anon(size)
+        .with_context(|| format!("failed to allocate {size} bytes for the verifier's log"))
+}
+
+fn log_text(log: &[u8]) -> String {
+    let end = memchr::memchr(0, log).unwrap_or(log.len());
+    String::from_utf8_lossy(&log[..end]).into_owned()
+}
+
+fn open(object: &BpfObject) -> Result<OpenObject> {
+    let mut builder = ObjectBuilder::default();
+    let opened = builder.name(object.name())?.open_memory(&object.bytes)?;
+    Ok(opened)
+}
+
+/// Opens `object` afresh and loads `program` of it.
+fn load(
+    object: &BpfObject,
+    program: &Program,
+    log_level: u32,
+    log: &mut [u8],
+) -> Result<(Outcome, LineTable)> {
+    // Declared after `log` was borrowed: it is closed before the buffer can go away.
+    let mut opened = open(object).context("failed to open the object again")?;
+    let Some(raw_program) = select(&mut opened, program.index, log_level) else {
+        bail!("program {} is gone from the object", program.name)
+    };
+    forget_pins(&mut opened)?;
+    let raw = opened.as_libbpf_object().as_ptr();
+    // SAFETY: `raw_program` belongs to `opened`, which is open and not loaded. libbpf keeps the
+    // pointer to `log` until `opened` is closed at the end of this function, and the borrow of
+    // `log` lasts longer; nothing else touches the buffer meanwhile.
+    let errno = unsafe {
+        let log_ptr = log.as_mut_ptr().cast::<c_char>();
+        libbpf_sys::bpf_program__set_log_buf(raw_program.as_ptr(), log_ptr, log.len() as u64)
+    };
+    if errno != 0 {
+        return Err(io::Error::from_raw_os_error(-errno)).context("failed to set the log buffer");
+    }
+    // SAFETY: `raw` is the open object that `opened` owns, not prepared or loaded before.
+    let prepared = unsafe { libbpf_sys::bpf_object__prepare(raw) };
+    if prepared != 0 {
+        return Ok((Outcome::NotPrepared { errno: -prepared }, LineTable::default()));
+    }
+    let lines = line_table(&opened, raw_program);
+    // SAFETY: as above, and prepared. Whether it succeeds or not, the object may be closed
+    // afterwards, which is all that `opened` still does.
+    let loaded = unsafe { libbpf_sys::bpf_object__load(raw) };
+    // SAFETY: `raw_program` lives as long as `opened`.
+    let fd = unsafe { libbpf_sys::bpf_program__fd(raw_program.as_ptr()) };
+    let outcome = match (loaded, fd) {
+        (0, fd) if fd >= 0 => Outcome::Loaded,
+        (0, fd) => Outcome::Refused { errno: -fd },
+        (error, _) => Outcome::Refused { errno: -error },
+    };
+    Ok((outcome, lines))
+}
+
+/// Leaves the program at `index` as the only one to be loaded.
+fn select(
+    opened: &mut OpenObject,
+    index: usize,
+    log_level: u32,
+) -> Option<NonNull<libbpf_sys::bpf_program>> {
+    let mut selected = None;
+    for (at, mut program) in opened.progs_mut().enumerate() {
+        program.set_autoload(at == index);
+        if at == index {
+            program.set_log_level(log_level);
+            selected = Some(program.as_libbpf_object());
+        }
+    }
+    selected
+}
+
+/// Has libbpf create every map afresh: judging an object must not leave maps pinned behind, nor
+/// touch those that a running one has pinned.
+fn forget_pins(opened: &mut OpenObject) -> Result<()> {
+    for map in opened.maps_mut() {
+        // SAFETY: the map belongs to `opened`, which is not loaded yet; no path is what libbpf
+        // documents for "do not pin".
+        let error = unsafe {
+            libbpf_sys::bpf_map__set_pin_path(map.as_libbpf_object().as_ptr(), ptr::null())
+        };
+        if error != 0 {
+            return Err(io::Error::from_raw_os_error(-error)).context("failed to unset a pin path");
+        }
+    }
+    Ok(())
+}
+
+/// The source lines of `program`'s instructions, subprograms and relocations in place.
+fn line_table(
+    opened: &OpenObject,
+    program: NonNull<libbpf_sys::bpf_program>,
+) -> LineTable {
+    // SAFETY: `program` belongs to `opened`.
+    let (info, count) = unsafe {
+        (
+            libbpf_sys::bpf_program__line_info(program.as_ptr()),
+            libbpf_sys::bpf_program__line_info_cnt(program.as_ptr()),
+        )
+    };
+    // SAFETY: `opened` owns the object; its BTF, if any, lives as long.
+    let btf = unsafe { libbpf_sys::bpf_object__btf(opened.as_libbpf_object().as_ptr()) };
+    if info.is_null() || btf.is_null() {
+        return LineTable::default();
+    }
+    // SAFETY: libbpf's array has `count` records of this type (it returns NULL for records of
+    // another size) and stays in place until the object is loaded.
+    let records = unsafe { std::slice::from_raw_parts(info, count as usize) };
+    let string = |offset: u32| {
+        // SAFETY: `btf` is valid, see above; libbpf returns NULL for an offset outside of the
+        // strings, and strings that end with a NUL, which it checked when it read the BTF.
+        let text = unsafe {
+            let text = libbpf_sys::btf__str_by_offset(btf, offset);
+            (!text.is_null()).then(|| CStr::from_ptr(text))
+        };
+        text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let row = |record: &libbpf_sys::bpf_line_info| {
+        let column = record.line_col & 0x3ff;
+        let line = SourceLine {
+            file: string(record.file_name_off),
+            line: record.line_col >> 10,
+            column: (column > 0).then_some(column),
+            text: string(record.line_off).trim_end().to_owned(),
+        };
+        (record.insn_off, line)
+    };
+    LineTable::new(records.iter().map(row).collect())
+}
+
+/// What libbpf has said since the current [`capture`] began.
+static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Held by the one [`capture`] that may run: libbpf has one print function for the whole process.
+static CAPTURE: Mutex<()> = Mutex::new(());
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Both hold data that is valid whatever happened.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `work` and returns the lines that libbpf printed meanwhile, down to `level`.
+fn capture<T>(level: PrintLevel, work: impl FnOnce() -> T) -> (T, Vec<String>) {
+    let _only_one = lock(&CAPTURE);
+    let collect = |_: PrintLevel, text: String| {
+        let lines = text.trim_end().lines().map(|line| line.trim_start_matches("libbpf: "));
+        lock(&MESSAGES).extend(lines.map(str::to_owned));
+    };
+    lock(&MESSAGES).clear();
+    let before = set_print(Some((level, collect)));
+    let result = work();
+    set_print(before);
+    (result, std::mem::take(&mut *lock(&MESSAGES)))
+}
+
+/// Lines of libbpf that only repeat that something failed, or that nothing did.
+const UNINFORMATIVE: [&str; 6] = [
+    "failed to load object ",
+    ": failed to load: ",
+    ": BPF program load failed: ",
+    ": slot [",
+    "failed to perform CO-RE relocations",
+    "BTF is optional, ignoring",
+];
+
+/// What of libbpf's messages tells why it gave up.
+fn reasons(messages: &[String]) -> Option<String> {
+    let tells = |line: &&String| !UNINFORMATIVE.iter().any(|text| line.contains(text));
+    let mut told: Vec<&str> = messages.iter().filter(tells).map(String::as_str).collect();
+    told.dedup();
+    if told.is_empty() {
+        told.extend(messages.last().map(String::as_str));
+    }
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_not_the_repetition() {
+        let messages = [
+            "map 'm': failed to create: -E2BIG",
+            "failed to load object 'a'",
+        ];
+        let messages = messages.map(str::to_owned);
+        assert_eq!(reasons(&messages).as_deref(), Some("map 'm': failed to create: -E2BIG"));
+        assert_eq!(reasons(&messages[1..]).as_deref(), Some("failed to load object 'a'"));
+        assert_eq!(reasons(&[]), None);
+    }
+
+    #[test]
+    fn a_log_ends_at_its_nul() {
+        assert_eq!(log_text(b"abc\0def"), "abc");
+        assert_eq!(log_text(b"abc"), "abc");
+        assert_eq!(log_text(b""), "");
+    }
+}

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the verifier's messages mean, said in the words of the application: one table.
+
+use ufunc_gen::metadata::Role;
+
+use crate::modules::LoadedModule;
+use crate::report::{Stage, list};
+
+/// A rejection, as far as its explanation depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The verifier's message.
+    pub reason: &'a str,
+    /// The function that the failing instruction calls.
+    pub callee: Option<&'a str>,
+    /// The function that returned what is not released.
+    pub acquired_by: Option<&'a str>,
+    /// The module that lends the ufuncs.
+    pub module: Option<&'a LoadedModule>,
+}
+
+/// What a rejection means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// What rejected the program: the verifier, or a step whose failure the verifier only met.
+    pub stage: Stage,
+    /// What the program does wrong, at the line that the message is about.
+    pub meaning: Option<String>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// A message of the verifier, and what to say about it.
+struct Entry {
+    /// The message; `*` stands for what changes.
+    pattern: &'static str,
+    stage: Stage,
+    /// What it means, and what to do; `matched` is what the stars stood for.
+    explain: fn(case: &Case<'_>, matched: &[&str]) -> (String, String),
+}
+
+/// Patterns of [`unreleased`] and of its explanation.
+const UNRELEASED: &str = "Unreleased reference id=* alloc_insn=*";
+
+/// The messages of kernels 6.11 to 7.2. The first entry that matches is taken.
+const TABLE: &[Entry] = &[
+    Entry {
+        pattern: UNRELEASED,
+        stage: Stage::Verification,
+        explain: |case, _| {
+            let object = match case.acquired_by {
+                Some(acquire) => format!("what {acquire} returned"),
+                None => "what it acquired".into(),
+            };
+            (
+                format!("the program can end here with {object} unreleased"),
+                match case.releases(case.acquired_by).as_slice() {
+                    [] => "release it on every path".into(),
+                    releases => {
+                        format!("release it with {} on every path", list(releases, "or"))
+                    }
+                },
+            )
+        },
+    },
+    Entry {
+        pattern: "Possibly NULL pointer passed to *",
+        stage: Stage::Verification,
+        explain: |case, _| {
+            let callee = case.callee.unwrap_or("the function");
+            let object = match case.acquires(case.callee).as_slice() {
+                [] => "this pointer".into(),
+                acquires => format!("what {} returned", list(acquires, "or")),
+            };
+            (
+                format!("{object} may be NULL, and {callee} takes no NULL"),
+                format!("compare it with NULL before the call of {callee}, and return if it is"),
+            )
+        },
+    },
+    Entry {
+        pattern: "R* invalid mem access '*_or_null*'",
+        stage: Stage::Verification,
+        explain: |_, _| {
+            (
+                "this pointer may be NULL".into(),
+                "compare it with NULL before reading through it".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "R* invalid mem access 'scalar'",
+        stage: Stage::Verification,
+        explain: |_, _| {
+            (
+                "to the verifier this is a number, not a pointer that may be read".into(),
+                "read memory of the application with bpf_probe_read_user or BPF_CORE_READ_USER; an object that was released may not be read at all".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "only read is supported",
+        stage: Stage::Verification,
+        explain: |_, _| {
+            (
+                "objects of the application may be read through this pointer, not written".into(),
+                "have the application lend a function that sets the field".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "release k* expects ref*",
+        stage: Stage::Verification,
+        explain: |case, _| {
+            let release = case.callee.unwrap_or("this function");
+            (
+                format!("{release} takes only what is still to be released; this is not, or no longer"),
+                match case.acquires(case.callee).as_slice() {
+                    [] => "release each acquired object once, and nothing else".into(),
+                    acquires => format!(
+                        "pass what {} returned, once on every path",
+                        list(acquires, "or")
+                    ),
+                },
+            )
+        },
+    },
+    Entry {
+        pattern: "* expected pointer to * but R* has a pointer to *",
+        stage: Stage::Verification,
+        explain: |case, matched| {
+            let callee = case.callee.unwrap_or("the function");
+            let [_, expected, _, given] = matched else { return unknown() };
+            (
+                format!("{callee} takes a {}, this is a {}", c_type(expected), c_type(given)),
+                match case.acquires(case.callee).as_slice() {
+                    [] => format!("pass a {}", c_type(expected)),
+                    acquires => format!("{callee} releases what {} returned", list(acquires, "or")),
+                },
+            )
+        },
+    },
+    Entry {
+        pattern: "* pointer type * must point to *scalar, or struct with scalar*",
+        stage: Stage::Verification,
+        explain: |case, matched| {
+            let callee = case.callee.unwrap_or("the function");
+            let wanted = matched.get(1).map(|name| c_type(name)).unwrap_or_default();
+            (
+                format!("{callee} takes a {wanted} that the verifier can vouch for; this is a plain number or an object already released"),
+                match case.acquires(case.callee).as_slice() {
+                    [] => "a probe's argument is no such pointer: read it with bpf_probe_read_user or BPF_CORE_READ_USER, or have the application lend a function that borrows the object".into(),
+                    acquires => format!("pass what {} returned, before it is released; a probe's argument is only a number", list(acquires, "or")),
+                },
+            )
+        },
+    },
+    Entry {
+        pattern: "R* must be referenced*",
+        stage: Stage::Verification,
+        explain: |case, _| {
+            let callee = case.callee.unwrap_or("the function");
+            (
+                format!("{callee} takes only objects that a ufunc returned, not pointers found in them"),
+                match case.acquires(case.callee).as_slice() {
+                    [] => "pass what a ufunc returned".into(),
+                    acquires => format!("pass what {} returned", list(acquires, "or")),
+                },
+            )
+        },
+    },
+    Entry {
+        pattern: "access beyond struct * at off * size *",
+        stage: Stage::Verification,
+        explain: |_, matched| {
+            let [name, offset, size] = matched else { return unknown() };
+            (
+                format!("reads {size} byte(s) at offset {offset}, which is not within struct {name}"),
+                "stay within the struct; an array in it ends at its declared length".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "access beyond the end of member * in struct *",
+        stage: Stage::Verification,
+        explain: |_, matched| {
+            let member = matched.first().and_then(|text| text.split(' ').next()).unwrap_or_default();
+            (
+                format!("reads past the end of member {member}"),
+                "stay within the member; an array ends at its declared length".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "*invalid variable offset*",
+        stage: Stage::Verification,
+        explain: |_, _| {
+            (
+                "an object of the application is read at an offset that is known only at run time".into(),
+                "use a constant index, or copy the array with bpf_probe_read_kernel first".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "calling kernel function * is not allowed",
+        stage: Stage::Kfunc,
+        explain: |case, matched| {
+            let name = matched.first().copied().unwrap_or_default();
+            let lends = case.module.is_some_and(|module| module.ufunc(name).is_some());
+            (
+                format!("programs of this type may not call {name}"),
+                match lends {
+                    true => "ufuncs are for uprobes: check the SEC() of the program; if it is one, look into dmesg for why the module could not register its functions".into(),
+                    false => "check the SEC() of the program: each kfunc is for some program types only".into(),
+                },
+            )
+        },
+    },
+    Entry {
+        pattern: "kfunc '*' is referenced but wasn't resolved",
+        stage: Stage::Kfunc,
+        explain: |_, matched| {
+            let name = matched.first().copied().unwrap_or_default();
+            (
+                format!("{name} is __weak and declared by no loaded module"),
+                format!("load its module, or call it only within if (bpf_ksym_exists({name}))"),
+            )
+        },
+    },
+    Entry {
+        pattern: "failed to resolve CO-RE relocation <*> [*] *",
+        stage: Stage::Relocation,
+        explain: |_, matched| {
+            let [_, _, spec] = matched else { return unknown() };
+            let what = spec.split(" (").next().unwrap_or(spec);
+            (
+                format!("neither the kernel nor a loaded module has {what}"),
+                "the type or member must exist, by that name, in the application that this program is for; guard what may be missing with bpf_core_field_exists".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "BPF map '*' is referenced but wasn't created",
+        stage: Stage::Map,
+        explain: |_, matched| {
+            let name = matched.first().copied().unwrap_or_default();
+            (format!("map {name} does not exist on this kernel"), "use a map type that it has".into())
+        },
+    },
+    Entry {
+        pattern: "*memory, len pair leads to invalid memory access",
+        stage: Stage::Verification,
+        explain: |case, _| {
+            let callee = case.callee.unwrap_or("the function");
+            (
+                format!("{callee} is given a length that goes beyond the memory it is given"),
+                "pass the size of the buffer, sizeof(buffer)".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "invalid *from stack*",
+        stage: Stage::Verification,
+        explain: |_, _| {
+            (
+                "reads the stack where nothing was written, or outside of it".into(),
+                "initialise the whole variable, and stay within its size".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "invalid *to stack*",
+        stage: Stage::Verification,
+        explain: |_, _| {
+            ("writes outside of the stack".into(), "stay within the variable's size (the stack has 512 bytes)".into())
+        },
+    },
+    Entry {
+        pattern: "invalid access to map value, value_size=* off=* size=*",
+        stage: Stage::Verification,
+        explain: |_, matched| {
+            let [value, offset, size] = matched else { return unknown() };
+            (
+                format!("{size} byte(s) at offset {offset} are not within the map's value of {value} bytes"),
+                "bound the index with a comparison just before the access".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "R* unbounded memory access*",
+        stage: Stage::Verification,
+        explain: |_, _| {
+            (
+                "nothing bounds the index of this access".into(),
+                "compare the index with the size just before the access".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "R* !read_ok",
+        stage: Stage::Verification,
+        explain: |_, _| {
+            (
+                "a value is used here that nothing has set".into(),
+                "initialise the variable on every path; a program must return a value".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "cannot call GPL-restricted function from non-GPL compatible program",
+        stage: Stage::Verification,
+        explain: |case, _| {
+            (
+                format!("{} is for programs under the GPL only", case.callee.unwrap_or("this function")),
+                "say char LICENSE[] SEC(\"license\") = \"GPL\"; (or \"Dual BSD/GPL\")".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "program of this type cannot use helper *",
+        stage: Stage::Verification,
+        explain: |_, matched| {
+            let helper = matched.first().and_then(|text| text.split('#').next()).unwrap_or_default();
+            (
+                format!("programs of this type may not call {helper}"),
+                "check the SEC() of the program: each helper is for some program types only".into(),
+            )
+        },
+    },
+    Entry {
+        pattern: "infinite loop detected at insn *",
+        stage: Stage::Verification,
+        explain: |_, _| {
+            ("this loop may never end".into(), "give it a bound, or use bpf_loop or bpf_for".into())
+        },
+    },
+    Entry {
+        pattern: "BPF program is too large. Processed * insn",
+        stage: Stage::Verification,
+        explain: |_, matched| {
+            let count = matched.first().copied().unwrap_or_default();
+            (
+                format!("the verifier gave up after {count} instructions on all paths"),
+                "bound loops more tightly, use bpf_loop, or move code into global functions".into(),
+            )
+        },
+    },
+];
+
+/// Functions of the kernel itself, and what releases what they return.
+const KERNEL_RELEASES: [(&str, &[&str]); 5] = [
+    ("bpf_ringbuf_reserve", &["bpf_ringbuf_submit", "bpf_ringbuf_discard"]),
+    ("bpf_sk_lookup", &["bpf_sk_release"]),
+    ("bpf_task_", &["bpf_task_release"]),
+    ("bpf_cgroup_", &["bpf_cgroup_release"]),
+    ("bpf_cpumask_", &["bpf_cpumask_release"]),
+];
+
+impl<'a> Case<'a> {
+    /// What releases the result of `acquire`.
+    fn releases(&self, acquire: Option<&'a str>) -> Vec<&'a str> {
+        let Some(acquire) = acquire else { return Vec::new() };
+        let lent = self.relatives(acquire, Role::Release);
+        let own = KERNEL_RELEASES.iter().find(|(start, _)| acquire.starts_with(start));
+        match own {
+            Some((_, own)) if lent.is_empty() => own.to_vec(),
+            _ => lent,
+        }
+    }
+
+    /// What returns the objects that `release` takes; empty if it releases nothing.
+    fn acquires(&self, release: Option<&'a str>) -> Vec<&'a str> {
+        release.map(|release| self.relatives(release, Role::Acquire)).unwrap_or_default()
+    }
+
+    fn relatives(&self, kfunc: &str, role: Role) -> Vec<&'a str> {
+        let Some(module) = self.module else { return Vec::new() };
+        module.relatives(kfunc, role).iter().map(|ufunc| ufunc.kfunc.as_str()).collect()
+    }
+}
+
+/// Explains a rejection; a message that is not in the table stands for itself.
+pub fn explain(case: &Case<'_>) -> Explanation {
+    let matching = |entry: &Entry| Some((entry.stage, entry.explain, captures(entry.pattern, case.reason)?));
+    let Some((stage, explain, matched)) = TABLE.iter().find_map(matching) else {
+        return Explanation { stage: Stage::Verification, meaning: None, help: None };
+    };
+    let (meaning, help) = explain(case, &matched);
+    let said = |text: String| (!text.is_empty()).then_some(text);
+    Explanation { stage, meaning: said(meaning), help: said(help) }
+}
+
+/// Index of the instruction that acquired what `reason` says is not released.
+pub fn unreleased(reason: &str) -> Option<u32> {
+    captures(UNRELEASED, reason)?.get(1)?.parse().ok()
+}
+
+/// What to do where the kernel answered `errno` without a verdict.
+pub(crate) fn refused(errno: i32) -> Option<String> {
+    const EPERM: i32 = 1;
+    const E2BIG: i32 = 7;
+    const ENOMEM: i32 = 12;
+    let help = match errno {
+        EPERM => {
+            "the capabilities are there, so something else forbids it: a container's seccomp profile or user namespace, kernel lockdown, or a program type that needs CAP_NET_ADMIN or CAP_SYS_ADMIN too"
+        }
+        E2BIG => "the program or a map is larger than the kernel takes",
+        ENOMEM => "the kernel had no memory for it; are the maps larger than they need to be?",
+        _ => return None,
+    };
+    Some(help.to_owned())
+}
+
+/// For an entry whose pattern matched and whose parts are not as expected: say nothing.
+fn unknown() -> (String, String) {
+    (String::new(), String::new())
+}
+
+/// `STRUCT data`, as the verifier says it, as in C.
+fn c_type(name: &str) -> String {
+    let name = name.trim();
+    match name.split_once(' ') {
+        Some(("STRUCT", tag)) => format!("struct {tag} *"),
+        Some(("UNION", tag)) => format!("union {tag} *"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Matches `text` with `pattern` and returns what each `*` stands for.
+fn captures<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    let mut parts = pattern.split('*');
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    let mut matched = Vec::new();
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        let (before, after) = match parts.peek() {
+            // The last part ends the text.
+            None => (rest.strip_suffix(part)?, ""),
+            Some(_) => rest.split_once(part)?,
+        };
+        matched.push(before);
+        rest = after;
+    }
+    rest.is_empty().then_some(matched)
+}

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which loaded module lends the functions that an extension calls.
+//!
+//! The kernel resolves a kfunc by its name alone. A module generated from another build of the
+//! application would be taken as well, and the verdict would be about structs and functions that
+//! the running application does not have. So every kfunc is looked up here first.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use memchr::memmem;
+use ufunc_gen::btf::Type;
+use ufunc_gen::btf::decode::Btf;
+use ufunc_gen::kernel::VMLINUX;
+use ufunc_gen::metadata::{MODULE_STRUCT, ModuleMetadata, Role, UfuncMetadata};
+
+use crate::host::App;
+use crate::object::Kfunc;
+
+/// A loaded module that `ufunc-gen` generated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedModule {
+    /// Its name in the kernel.
+    pub name: String,
+    /// What it says about the application and its ufuncs.
+    pub metadata: ModuleMetadata,
+}
+
+impl LoadedModule {
+    /// The ufunc of that kfunc name.
+    pub fn ufunc(&self, kfunc: &str) -> Option<&UfuncMetadata> {
+        self.metadata.ufuncs.iter().find(|ufunc| ufunc.kfunc == kfunc)
+    }
+
+    /// The ufuncs with `role` in the family of the ufunc `kfunc`.
+    pub fn relatives(&self, kfunc: &str, role: Role) -> Vec<&UfuncMetadata> {
+        let family = self.ufunc(kfunc).and_then(|ufunc| ufunc.family.as_deref());
+        let related = |ufunc: &&UfuncMetadata| {
+            ufunc.role == role && family.is_some() && ufunc.family.as_deref() == family
+        };
+        self.metadata.ufuncs.iter().filter(related).collect()
+    }
+}
+
+/// Who declares a kfunc.
+#[derive(Clone, Copy, Debug)]
+enum Declarer<'a> {
+    /// The kernel or one of its own modules, by that name.
+    Kernel(&'a str),
+    /// A generated module.
+    Generated(&'a LoadedModule),
+}
+
+impl Declarer<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Declarer::Kernel(name) => name,
+            Declarer::Generated(module) => &module.name,
+        }
+    }
+}
+
+/// What declares kfuncs on the running kernel, as far as a list of names goes.
+#[derive(Debug, Default)]
+struct Declarations {
+    /// All generated modules, whether or not one of the names is theirs.
+    generated: Vec<LoadedModule>,
+    /// Names of the kernel's own, with the name of the BTF that has each.
+    kernel: Vec<(String, String)>,
+    /// BTF that could not be read, and why.
+    unreadable: Vec<String>,
+}
+
+/// Finds the module that lends `app`'s ufuncs among `kfuncs`; `None` if none of them is a ufunc.
+///
+/// `sysfs` is the folder where the kernel shows its types, [`ufunc_gen::kernel::SYSFS_BTF`].
+/// Fails if a kfunc that is not weak is declared nowhere, or if a ufunc is declared by anything
+/// but the module of this very build of the application.
+pub fn find_lender(sysfs: &Path, kfuncs: &[Kfunc], app: &App) -> Result<Option<LoadedModule>> {
+    if kfuncs.is_empty() {
+        return Ok(None);
+    }
+    let declarations = Declarations::read(sysfs, kfuncs)?;
+    let mut lender = None::<&LoadedModule>;
+    let mut missing = Vec::new();
+    for kfunc in kfuncs {
+        match declarations.declarer(&kfunc.name)? {
+            None if kfunc.weak => {}
+            None => missing.push(kfunc.name.as_str()),
+            Some(Declarer::Kernel(_)) => {}
+            Some(Declarer::Generated(module)) => {
+                check_build(module, &kfunc.name, app)?;
+                match lender {
+                    Some(other) if other.name != module.name => bail!(
+                        "modules {} and {} both lend functions of {}; have ufunc-gen put them into one module",
+                        other.name,
+                        module.name,
+                        app.path.display()
+                    ),
+                    _ => lender = Some(module),
+                }
+            }
+        }
+    }
+    if !missing.is_empty() {
+        bail!(declarations.explain_missing(&missing, app));
+    }
+    Ok(lender.cloned())
+}
+
+/// Fails unless `module` was generated from `app`'s file.
+fn check_build(module: &LoadedModule, kfunc: &str, app: &App) -> Result<()> {
+    let metadata = &module.metadata;
+    let build_id = app.build_id()?;
+    if metadata.build_id == *build_id {
+        return Ok(());
+    }
+    let what = match metadata.host == app.name {
+        true => format!("another build of {}", app.name),
+        false => format!("another application, {}", metadata.host),
+    };
+    bail!(
+        "{kfunc} is declared by module {}, which was generated from {what}: its build-id is {}, {} has {build_id}; {}",
+        module.name,
+        metadata.build_id,
+        app.path.display(),
+        build_commands(app, Some(&module.name))
+    )
+}
+
+/// The commands that get the module of `app` into the kernel, in place of `loaded`.
+fn build_commands(app: &App, loaded: Option<&str>) -> String {
+    let rmmod = loaded.map(|name| format!("sudo rmmod {name} && ")).unwrap_or_default();
+    format!(
+        "build and insmod the module of {app}: ufunc-gen {app} > kmod/gen.rs && make && {rmmod}sudo insmod kmod/ufunc.ko",
+        app = app.path.display()
+    )
+}
+
+impl Declarations {
+    /// Looks for `kfuncs` in the BTF of the kernel and of every loaded module.
+    fn read(sysfs: &Path, kfuncs: &[Kfunc]) -> Result<Self> {
+        let vmlinux_path = sysfs.join(VMLINUX);
+        let vmlinux_bytes = fs::read(&vmlinux_path).with_context(|| {
+            format!(
+                "failed to read {}; the kernel must be built with CONFIG_DEBUG_INFO_BTF=y",
+                vmlinux_path.display()
+            )
+        })?;
+        let vmlinux = Btf::parse(&vmlinux_bytes)
+            .with_context(|| format!("failed to read {}", vmlinux_path.display()))?;
+        let mut found = Declarations::default();
+        found.look_up(VMLINUX, &vmlinux_bytes, || Ok(vmlinux), kfuncs);
+        for path in module_files(sysfs)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match fs::read(&path) {
+                Ok(bytes) => {
+                    found.look_up(&name, &bytes, || Btf::parse_split(&bytes, &vmlinux), kfuncs);
+                }
+                Err(error) => found.unreadable.push(format!("{}: {error}", path.display())),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks for `kfuncs` in the BTF `bytes`, which is parsed only if they may be in there: a
+    /// kernel has hundreds of modules.
+    fn look_up<'a>(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        parse: impl Fn() -> Result<Btf<'a>>,
+        kfuncs: &[Kfunc],
+    ) {
+        let is_generated = has_string(bytes, MODULE_STRUCT) && name != VMLINUX;
+        let wanted = |kfunc: &&Kfunc| has_string(bytes, &kfunc.name);
+        if !is_generated && !kfuncs.iter().any(|kfunc| wanted(&kfunc)) {
+            return;
+        }
+        let mut read = || -> Result<()> {
+            let btf = parse()?;
+            let metadata = if is_generated { ModuleMetadata::read(&btf)? } else { None };
+            if let Some(metadata) = metadata {
+                self.generated.push(LoadedModule { name: name.to_owned(), metadata });
+                return Ok(());
+            }
+            let functions = function_names(&btf)?;
+            let declared = kfuncs.iter().filter(|kfunc| functions.contains(&kfunc.name));
+            self.kernel.extend(declared.map(|kfunc| (kfunc.name.clone(), name.to_owned())));
+            Ok(())
+        };
+        if let Err(error) = read() {
+            self.unreadable.push(format!("BTF of {name}: {error:#}"));
+        }
+    }
+
+    /// Who declares `kfunc`. Fails if more than one does: which one is taken would be chance.
+    fn declarer(&self, kfunc: &str) -> Result<Option<Declarer<'_>>> {
+        let kernel = self.kernel.iter().filter(|(name, _)| name == kfunc);
+        let generated = self.generated.iter().filter(|module| module.ufunc(kfunc).is_some());
+        let mut declarers =
+            kernel.map(|(_, btf)| Declarer::Kernel(btf)).chain(generated.map(Declarer::Generated));
+        let (first, second) = (declarers.next(), declarers.next());
+        if let (Some(first), Some(second)) = (first, second) {
+            bail!(
+                "{kfunc} is declared both by {} and by {}; rename it with ufunc-gen --prefix",
+                first.name(),
+                second.name()
+            );
+        }
+        Ok(first)
+    }
+
+    /// Says why nothing declares the kfuncs `missing`, and what to do.
+    fn explain_missing(&self, missing: &[&str], app: &App) -> String {
+        let of_app = |module: &&LoadedModule| {
+            app.build_id().is_ok_and(|build_id| module.metadata.build_id == *build_id)
+        };
+        let of_name = |module: &&LoadedModule| module.metadata.host == app.name;
+        let generated = self.generated.iter();
+        let path = app.path.display();
+        let mut text =
+            format!("{} declared by no loaded module; ", crate::report::list_with_verb(missing));
+        if let Some(module) = generated.clone().find(of_app) {
+            text += &format!(
+                "module {} of {path} lends {}; declare the function in the application or in a policy and generate the module again",
+                module.name,
+                names(module)
+            );
+        } else if let Some(module) = generated.clone().find(of_name) {
+            text += &format!(
+                "module {} was generated from another build of {}: its build-id is {}, {path} has {}; ",
+                module.name,
+                app.name,
+                module.metadata.build_id,
+                app.build_id().map_or_else(|_| "none".to_owned(), ToString::to_string),
+            );
+            text += &build_commands(app, Some(&module.name));
+        } else {
+            for module in generated {
+                let host = &module.metadata.host;
+                text += &format!("module {} is of {host} and lends {}; ", module.name, names(module));
+            }
+            text += &build_commands(app, None);
+        }
+        for unreadable in &self.unreadable {
+            text += &format!(" (not looked at: {unreadable})");
+        }
+        text
+    }
+}
+
+fn names(module: &LoadedModule) -> String {
+    match module.metadata.ufuncs.as_slice() {
+        [] => "nothing".to_owned(),
+        ufuncs => ufuncs.iter().map(|ufunc| ufunc.kfunc.as_str()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// The BTF files of the loaded modules, in the order of their names.
+fn module_files(sysfs: &Path) -> Result<Vec<PathBuf>> {
+    let list = || -> std::io::Result<Vec<PathBuf>> {
+        fs::read_dir(sysfs)?.map(|entry| entry.map(|entry| entry.path())).collect()
+    };
+    let mut files = list().with_context(|| format!("failed to list {}", sysfs.display()))?;
+    files.retain(|path| path.file_name() != Some(OsStr::new(VMLINUX)));
+    files.sort();
+    Ok(files)
+}
+
+/// Whether `text` is a whole string somewhere in `bytes`, as all names in BTF are.
+fn has_string(bytes: &[u8], text: &str) -> bool {
+    memmem::find_iter(bytes, text).any(|at| {
+        at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&0)
+            && bytes.get(at + text.len()) == Some(&0)
+    })
+}
+
+fn function_names(btf: &Btf<'_>) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for item in btf.types() {
+        if let (_, Type::Func { name, .. }) = item? {
+            names.push(name.into_owned());
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ufunc_gen::btf::encode::Encoded;
+    use ufunc_gen::btf::{Composite, Linkage, Name, TypeId};
+    use ufunc_gen::metadata::BuildId;
+
+    const OTHER_BUILD: &[u8] = &[0xab; 20];
+
+    /// A folder like `/sys/kernel/btf`.
+    struct Sysfs {
+        dir: tempfile::TempDir,
+        vmlinux_strings: u32,
+    }
+
+    fn func(name: &str) -> Type<'static> {
+        Type::Func { name: name.to_owned().into(), proto: TypeId(1), linkage: Linkage::Static }
+    }
+
+    fn tag(value: String, target: u32) -> Type<'static> {
+        Type::DeclTag { value: value.into(), target: TypeId(target), component: -1 }
+    }
+
+    fn ufunc(name: &str, role: Role, family: &str) -> UfuncMetadata {
+        UfuncMetadata {
+            kfunc: name.to_owned(),
+            role,
+            symbol: name.to_owned(),
+            address: 0x1000,
+            family: Some(family.to_owned()),
+            source: None,
+        }
+    }
+
+    impl Sysfs {
+        /// A kernel with the one kfunc `bpf_own`.
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let types =
+                [Type::FuncProto { ret: TypeId::VOID, params: Vec::new() }, func("bpf_own")];
+            let encoded = Encoded::new(&types, 0).unwrap();
+            fs::write(dir.path().join(VMLINUX), encoded.to_bytes().unwrap()).unwrap();
+            Sysfs { dir, vmlinux_strings: encoded.strings.len() as u32 }
+        }
+
+        fn insert(&self, module: &str, types: &[Type<'static>]) {
+            let encoded = Encoded::new(types, self.vmlinux_strings).unwrap();
+            fs::write(self.dir.path().join(module), encoded.to_bytes().unwrap()).unwrap();
+        }
+
+        /// Loads a generated module.
+        fn insmod(&self, module: &str, host: &str, build_id: &BuildId, ufuncs: &[UfuncMetadata]) {
+            let metadata = ModuleMetadata {
+                host: host.to_owned(),
+                build_id: build_id.clone(),
+                ufuncs: ufuncs.to_vec(),
+            };
+            // Ids 1 and 2 are the kernel's.
+            let marker =
+                Composite { name: Name::from(MODULE_STRUCT), size: 0, members: Vec::new() };
+            let mut types = vec![Type::Struct(marker)];
+            types.extend(metadata.module_tags().into_iter().map(|value| tag(value, 3)));
+            for ufunc in ufuncs {
+                let id = types.len() as u32 + 3;
+                types.push(func(&ufunc.kfunc));
+                types.extend(ufunc.tags().into_iter().map(|value| tag(value, id)));
+            }
+            self.insert(module, &types);
+        }
+
+        fn find(&self, names: &[&str], app: &App) -> Result<Option<LoadedModule>> {
+            let kfuncs = names.iter().map(|name| Kfunc { name: name.to_string(), weak: false });
+            find_lender(self.dir.path(), &kfuncs.collect::<Vec<_>>(), app)
+        }
+
+        fn error(&self, names: &[&str], app: &App) -> String {
+            format!("{:#}", self.find(names, app).unwrap_err())
+        }
+    }
+
+    /// An application with a build-id: rustc's linker gives none, so the kernel's vDSO serves,
+    /// or what else is there.
+    fn app() -> App {
+        ["/bin/ls", "/usr/bin/env", "/bin/sh", "/bin/cat"]
+            .iter()
+            .filter_map(|path| App::open(Path::new(path)).ok())
+            .find(|app| app.build_id().is_ok())
+            .expect("one of the distribution's programs has a build-id")
+    }
+
+    fn pair() -> [UfuncMetadata; 2] {
+        [ufunc("my_alloc", Role::Acquire, "data"), ufunc("my_free", Role::Release, "data")]
+    }
+
+    #[test]
+    fn the_module_of_this_build_lends() {
+        let (sysfs, app) = (Sysfs::new(), app());
+        sysfs.insmod("ufunc", "renamed", app.build_id().unwrap(), &pair());
+        let module = sysfs.find(&["my_alloc", "my_free", "bpf_own"], &app).unwrap().unwrap();
+        assert_eq!(module.name, "ufunc");
+        let releases = module.relatives("my_alloc", Role::Release);
+        assert_eq!(releases.len(), 1);
+        assert_eq!(releases[0].kfunc, "my_free");
+    }
+
+    #[test]
+    fn the_kernels_own_kfuncs_need_no_module() {
+        let sysfs = Sysfs::new();
+        assert_eq!(sysfs.find(&["bpf_own"], &app()).unwrap(), None);
+        sysfs.insert("nf_conntrack", &[func("bpf_ct_lookup")]);
+        assert_eq!(sysfs.find(&["bpf_ct_lookup"], &app()).unwrap(), None);
+        assert_eq!(sysfs.find(&[], &app()).unwrap(), None);
+    }
+
+    #[test]
+    fn weak_kfuncs_may_be_missing() {
+        let sysfs = Sysfs::new();
+        let kfuncs = [Kfunc { name: "bpf_of_a_newer_kernel".into(), weak: true }];
+        assert_eq!(find_lender(sysfs.dir.path(), &kfuncs, &app()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_missing_module_is_to_be_built() {
+        let (sysfs, app) = (Sysfs::new(), app());
+        let error = sysfs.error(&["my_alloc"], &app);
+        let path = app.path.display();
+        assert_eq!(
+            error,
+            format!(
+                "my_alloc is declared by no loaded module; build and insmod the module of {path}: ufunc-gen {path} > kmod/gen.rs && make && sudo insmod kmod/ufunc.ko"
+            )
+        );
+        let error = sysfs.error(&["my_alloc", "my_free", "bpf_own"], &app);
+        assert!(error.starts_with("my_alloc and my_free are declared by no"), "{error}");
+    }
+
+    #[test]
+    fn a_module_without_the_function_says_what_it_has() {
+        let (sysfs, app) = (Sysfs::new(), app());
+        sysfs.insmod("ufunc", &app.name, app.build_id().unwrap(), &pair());
+        let error = sysfs.error(&["my_aloc"], &app);
+        assert!(error.contains("lends my_alloc, my_free;"), "{error}");
+    }
+
+    #[test]
+    fn a_module_of_another_build_is_refused_with_both_build_ids() {
+        let (sysfs, app) = (Sysfs::new(), app());
+        let other = BuildId(OTHER_BUILD.to_vec());
+        sysfs.insmod("ufunc", &app.name, &other, &pair());
+        for name in ["my_alloc", "my_aloc"] {
+            let error = sysfs.error(&[name], &app);
+            assert!(error.contains("another build of"), "{error}");
+            assert!(error.contains(&other.to_string()), "{error}");
+            assert!(error.contains(&app.build_id().unwrap().to_string()), "{error}");
+            assert!(error.contains("rmmod ufunc"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_module_of_another_application_is_refused() {
+        let (sysfs, app) = (Sysfs::new(), app());
+        sysfs.insmod("ufunc", "redis-server", &BuildId(OTHER_BUILD.to_vec()), &pair());
+        let error = sysfs.error(&["my_alloc"], &app);
+        assert!(error.contains("another application, redis-server"), "{error}");
+        let error = sysfs.error(&["elsewhere"], &app);
+        assert!(error.contains("module ufunc is of redis-server and lends my_alloc"), "{error}");
+    }
+
+    #[test]
+    fn a_kfunc_declared_twice_is_refused() {
+        let (sysfs, app) = (Sysfs::new(), app());
+        let ufuncs = [ufunc("bpf_own", Role::Plain, "data")];
+        sysfs.insmod("ufunc", &app.name, app.build_id().unwrap(), &ufuncs);
+        let error = sysfs.error(&["bpf_own"], &app);
+        assert!(error.contains("both by vmlinux and by ufunc"), "{error}");
+    }
+
+    #[test]
+    fn damaged_btf_is_said_where_it_may_be_the_cause() {
+        let (sysfs, app) = (Sysfs::new(), app());
+        fs::write(sysfs.dir.path().join("ufunc"), b"\0ufunc_module\0").unwrap();
+        let error = sysfs.error(&["my_alloc"], &app);
+        assert!(error.contains("not looked at: BTF of ufunc: "), "{error}");
+        fs::remove_file(sysfs.dir.path().join(VMLINUX)).unwrap();
+        assert!(sysfs.error(&["my_alloc"], &app).contains("CONFIG_DEBUG_INFO_BTF"));
+    }
+}

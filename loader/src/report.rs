@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What `verify` found out, and the forms in which it is written down.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use ufunc_gen::metadata::BuildId;
+
+use crate::modules::LoadedModule;
+use crate::source::SourceLine;
+use crate::verifier_log::Statistics;
+
+pub mod human;
+pub mod json;
+
+/// Whether the kernel takes a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The kernel loaded it.
+    Accepted,
+    /// The verifier refused it, or it names host types or members that do not exist.
+    Rejected,
+    /// It never came to a verdict.
+    Unjudged,
+}
+
+impl Verdict {
+    /// The word for it, as in the JSON document.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Accepted => "accepted",
+            Verdict::Rejected => "rejected",
+            Verdict::Unjudged => "unjudged",
+        }
+    }
+}
+
+/// How far a program came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Reading the application and the object.
+    Open,
+    /// Giving the object's types to the kernel.
+    Btf,
+    /// Finding the kfuncs that the object calls.
+    Kfunc,
+    /// Fitting the program to the types of host and kernel (CO-RE).
+    Relocation,
+    /// Creating the object's maps.
+    Map,
+    /// Handing the program to the kernel.
+    Load,
+    /// The verifier.
+    Verification,
+}
+
+impl Stage {
+    /// What was being done, in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Stage::Open => "opening the files",
+            Stage::Btf => "loading the object's BTF",
+            Stage::Kfunc => "resolving kfuncs",
+            Stage::Relocation => "CO-RE relocation",
+            Stage::Map => "creating maps",
+            Stage::Load => "loading the program",
+            Stage::Verification => "verification",
+        }
+    }
+}
+
+/// Where an object was acquired that the program did not release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acquisition {
+    /// The function that returned it, if the log shows the call.
+    pub function: Option<String>,
+    /// The line of the call.
+    pub source: Option<SourceLine>,
+}
+
+/// What became of one program.
+#[derive(Clone, Debug)]
+pub struct ProgramReport {
+    /// Its name, that of its C function.
+    pub name: String,
+    /// Its section, as in `SEC("…")`.
+    pub section: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Where it failed.
+    pub stage: Option<Stage>,
+    /// The kernel's error number.
+    pub errno: Option<i32>,
+    /// Why it was rejected or not judged: the verifier's own words, or libbpf's.
+    pub reason: Option<String>,
+    /// The line that the reason is about.
+    pub source: Option<SourceLine>,
+    /// The call whose result is not released, if that is the reason.
+    pub acquired_at: Option<Acquisition>,
+    /// What the reason means, in the application's words.
+    pub meaning: Option<String>,
+    /// What to do.
+    pub help: Option<String>,
+    /// The verifier's numbers.
+    pub statistics: Option<Statistics>,
+    /// The verifier's whole log.
+    pub log: Option<String>,
+    /// What libbpf said while the program was loaded.
+    pub libbpf: Vec<String>,
+}
+
+/// Why the object as a whole could not be judged.
+#[derive(Debug)]
+pub struct Failure {
+    /// Where it failed.
+    pub stage: Stage,
+    /// What failed, on what, and what to do.
+    pub error: anyhow::Error,
+}
+
+/// What became of an object.
+#[derive(Debug)]
+pub struct Report {
+    /// The application's file.
+    pub app: PathBuf,
+    /// Its build-id, if it has one.
+    pub build_id: Option<BuildId>,
+    /// The BPF object.
+    pub object: PathBuf,
+    /// The module that lends the ufuncs which the object calls, if it calls any.
+    pub module: Option<LoadedModule>,
+    /// The programs, in the order of the object.
+    pub programs: Vec<ProgramReport>,
+    /// Why nothing could be judged.
+    pub failure: Option<Failure>,
+}
+
+impl Report {
+    /// How many programs have `verdict`.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.programs.iter().filter(|program| program.verdict == verdict).count()
+    }
+
+    /// The verdict on the whole: one rejected program rejects the object, whatever could not be
+    /// judged beside it; it is accepted only if every program is.
+    pub fn verdict(&self) -> Verdict {
+        if self.count(Verdict::Rejected) > 0 {
+            Verdict::Rejected
+        } else if self.failure.is_some() || self.count(Verdict::Unjudged) > 0 {
+            Verdict::Unjudged
+        } else {
+            Verdict::Accepted
+        }
+    }
+
+    /// The exit status that stands for [`Report::verdict`].
+    pub fn exit_code(&self) -> u8 {
+        match self.verdict() {
+            Verdict::Accepted => 0,
+            Verdict::Rejected => 1,
+            Verdict::Unjudged => 2,
+        }
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn list(names: &[&str], conjunction: &str) -> String {
+    match names {
+        [] => String::new(),
+        [name] => (*name).to_owned(),
+        [first @ .., last] => format!("{} {conjunction} {last}", first.join(", ")),
+    }
+}
+
+/// `a is`, `a and b are`.
+pub(crate) fn list_with_verb(names: &[&str]) -> String {
+    format!("{} {}", list(names, "and"), if names.len() == 1 { "is" } else { "are" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed() {
+        assert_eq!(list(&[], "or"), "");
+        assert_eq!(list(&["a", "b", "c"], "or"), "a, b or c");
+        assert_eq!(list_with_verb(&["a"]), "a is");
+        assert_eq!(list_with_verb(&["a", "b"]), "a and b are");
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Lines of the extension's source code, and which instructions came from them.
+
+use serde::Serialize;
+
+/// A line of the extension's source code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceLine {
+    /// The file, as the compiler was given it; its bare name where only the verifier's log tells.
+    pub file: String,
+    /// Number of the line, from 1.
+    pub line: u32,
+    /// Column of the expression, from 1, where the compiler said it.
+    pub column: Option<u32>,
+    /// The line itself, as it was at the time of compilation; empty if the compiler kept none.
+    pub text: String,
+}
+
+/// The source lines of one program's instructions, in the order of the instructions.
+#[derive(Clone, Debug, Default)]
+pub struct LineTable {
+    rows: Vec<(u32, SourceLine)>,
+}
+
+impl LineTable {
+    /// A table in which each row holds from its instruction up to the next row's.
+    pub fn new(mut rows: Vec<(u32, SourceLine)>) -> Self {
+        rows.sort_by_key(|(instruction, _)| *instruction);
+        LineTable { rows }
+    }
+
+    /// The line that the instruction at index `instruction` came from.
+    pub fn find(&self, instruction: u32) -> Option<&SourceLine> {
+        let after = self.rows.partition_point(|(start, _)| *start <= instruction);
+        self.rows[..after].last().map(|(_, line)| line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: u32) -> SourceLine {
+        SourceLine { file: "a.c".into(), line: number, column: None, text: String::new() }
+    }
+
+    #[test]
+    fn an_instruction_belongs_to_the_row_before_it() {
+        let table = LineTable::new(vec![(4, line(20)), (1, line(10))]);
+        let found = |at| table.find(at).map(|line| line.line);
+        assert_eq!([0, 1, 3, 4, 99].map(found), [None, Some(10), Some(10), Some(20), Some(20)]);
+    }
+}

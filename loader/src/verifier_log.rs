@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the verifier printed: which line is the reason, which instruction it is about, where that
+//! instruction came from, and the statistics.
+//!
+//! The log is made for reading. It mixes, line by line:
+//!
+//! ```text
+//! 0: R1=ctx() R10=fp0                                            state of the registers
+//! ; struct data *d = my_alloc_data(); @ leak.bpf.c:18            source of what follows
+//! 0: (85) call my_alloc_data#143233     ; R0_w=ptr_or_null_…     instruction, changed registers
+//! from 1 to 17: R0_w=ptr_data(ref_obj_id=2) R10=fp0 refs=2       another path begins
+//! 18: (95) exit
+//! Unreleased reference id=2 alloc_insn=0                         the reason
+//! processed 19 insns (limit 1000000) max_states_per_insn 1 …     statistics
+//! ```
+//!
+//! The reason is the first message after the last instruction: what follows it are consequences,
+//! statistics and, since 7.3, a structured report of the same.
+
+use std::collections::BTreeMap;
+
+/// An instruction as the log shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction<'a> {
+    /// Index in the program, subprograms included.
+    pub index: u32,
+    /// Its disassembly, or what libbpf put there: `<invalid CO-RE relocation>`.
+    pub text: &'a str,
+    /// Source line shown before it.
+    pub source: Option<LogSource<'a>>,
+}
+
+impl<'a> Instruction<'a> {
+    /// The function that it calls, if it is a call of a helper or kfunc.
+    pub fn callee(&self) -> Option<&'a str> {
+        let call = self.text.strip_prefix("(85) call ")?;
+        let (name, _) = call.split_once('#')?;
+        (!name.is_empty() && !name.contains(' ')).then_some(name)
+    }
+}
+
+/// A source line in the log, `; TEXT @ FILE:LINE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSource<'a> {
+    /// The line.
+    pub text: &'a str,
+    /// File without its folder and number of the line; kernels before 6.10 do not say it.
+    pub place: Option<(&'a str, u32)>,
+}
+
+/// Numbers that the verifier prints at the end, whatever the verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Instructions that the verifier went through, on all paths.
+    pub processed_insns: u64,
+    /// States that it kept.
+    pub total_states: u64,
+    /// States that it kept at once.
+    pub peak_states: u64,
+    /// Most states at one instruction.
+    pub max_states_per_insn: u64,
+    /// Microseconds that verification took, where the log level asks for it.
+    pub microseconds: Option<u64>,
+}
+
+/// The log of one verification.
+#[derive(Clone, Debug, Default)]
+pub struct VerifierLog<'a> {
+    /// Why the program was rejected; `None` if it was not, or not by the verifier.
+    pub reason: Option<&'a str>,
+    /// The lines after the reason that belong to it.
+    pub details: Vec<&'a str>,
+    /// The instruction that the reason is about.
+    pub failed_at: Option<Instruction<'a>>,
+    /// The numbers at the end.
+    pub statistics: Option<Statistics>,
+    instructions: BTreeMap<u32, Instruction<'a>>,
+}
+
+impl<'a> VerifierLog<'a> {
+    /// Reads the log; what it does not know it takes for a message.
+    pub fn parse(log: &'a str) -> Self {
+        let mut parsed = VerifierLog::default();
+        let mut source = None;
+        let mut messages = Vec::new();
+        for line in log.lines().map(str::trim_end) {
+            match Line::parse(line) {
+                Line::Source(found) => source = Some(found),
+                Line::Instruction { index, text } => {
+                    let instruction = Instruction { index, text, source };
+                    parsed.instructions.insert(index, instruction);
+                    parsed.failed_at = Some(instruction);
+                    messages.clear();
+                }
+                Line::Statistics(found) => {
+                    let microseconds = parsed.statistics.and_then(|known| known.microseconds);
+                    parsed.statistics = Some(Statistics { microseconds, ..found });
+                }
+                Line::Time(found) => {
+                    parsed.statistics.get_or_insert_default().microseconds = Some(found);
+                }
+                Line::Noise => {}
+                Line::Message(text) => messages.push(text),
+            }
+        }
+        parsed.take_reason(&messages);
+        parsed
+    }
+
+    /// The instruction at `index`, if the log shows it.
+    pub fn instruction(&self, index: u32) -> Option<Instruction<'a>> {
+        self.instructions.get(&index).copied()
+    }
+
+    /// The last instructions and what was said about them: enough to see what went wrong.
+    pub fn excerpt(log: &str, lines: usize) -> String {
+        let all: Vec<&str> = log.lines().collect();
+        let skipped = all.len().saturating_sub(lines);
+        let mut excerpt = String::new();
+        if skipped > 0 {
+            excerpt += &format!("… {skipped} lines before\n");
+        }
+        for line in &all[skipped..] {
+            excerpt += line;
+            excerpt.push('\n');
+        }
+        excerpt
+    }
+
+    fn take_reason(&mut self, messages: &[&'a str]) {
+        let report = messages.iter().position(|line| line.starts_with(REPORT));
+        let (messages, report) = match report {
+            Some(at) => (&messages[..at], messages.get(at)),
+            None => (messages, None),
+        };
+        let in_report = || report.and_then(|line| line.strip_prefix(REPORT)).map(str::trim);
+        self.reason = messages.first().copied().or_else(in_report);
+        self.details = messages.get(1..).unwrap_or_default().to_vec();
+        // Checks before the first instruction name the one that they are about.
+        if let (None, Some(reason)) = (self.failed_at, self.reason) {
+            let index = reason.split_once("insn ").map(|(_, after)| after).and_then(leading_number);
+            self.failed_at = index.map(|index| Instruction { index, text: "", source: None });
+        }
+    }
+}
+
+/// What begins the structured report that kernels since 7.3 print beside the message.
+const REPORT: &str = "Verification failed:";
+
+/// What begins lines that say nothing about the reason.
+const NOISE: [&str; 22] = [
+    "Func#",
+    "Live regs before insn:",
+    "Validating ",
+    "arg#0 reference type('UNKNOWN ') size cannot be determined",
+    "callee:",
+    "caller:",
+    "cur state:",
+    "frame ",
+    "frame1: R",
+    "frame2: R",
+    "from ",
+    "func#",
+    "insns/",
+    "last_idx ",
+    "mark_precise: ",
+    "old state:",
+    "parent ",
+    "propagating ",
+    "regs=",
+    "returning from callee:",
+    "stack depth ",
+    "to caller at ",
+];
+
+/// One line of the log.
+#[derive(Debug, PartialEq)]
+enum Line<'a> {
+    Source(LogSource<'a>),
+    Instruction { index: u32, text: &'a str },
+    Statistics(Statistics),
+    Time(u64),
+    Noise,
+    Message(&'a str),
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str) -> Self {
+        if let Some(comment) = line.strip_prefix("; ") {
+            return Line::Source(source(comment));
+        }
+        if let Some((index, text)) = numbered(line) {
+            return match text.starts_with('(') || text.starts_with('<') {
+                true => Line::Instruction { index, text: without_registers(text) },
+                false => Line::Noise,
+            };
+        }
+        if line.starts_with("processed ") {
+            return statistics(line).map_or(Line::Noise, Line::Statistics);
+        }
+        if let Some(time) = line.strip_prefix("verification time ") {
+            return leading_number(time).map_or(Line::Noise, |time| Line::Time(time.into()));
+        }
+        let is_noise = line.is_empty()
+            || line.starts_with([' ', '\t'])
+            || NOISE.iter().any(|start| line.starts_with(start))
+            || is_registers(line);
+        if is_noise { Line::Noise } else { Line::Message(line) }
+    }
+}
+
+/// Splits `12: TEXT`.
+fn numbered(line: &str) -> Option<(u32, &str)> {
+    let (index, text) = line.split_once(": ").or_else(|| line.split_once(':'))?;
+    let is_number = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { Some((index.parse().ok()?, text)) } else { None }
+}
+
+fn leading_number(text: &str) -> Option<u32> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    text[..digits].parse().ok()
+}
+
+/// An instruction without the registers after it: `(85) call f#1     ; R0_w=…`, or, at a branch,
+/// `(55) if r0 != 0x0 goto pc+15 17: R0_w=…`.
+fn without_registers(text: &str) -> &str {
+    let text = text.split_once(" ; ").map_or(text, |(text, _)| text);
+    let text = match text.find(": R").map(|at| &text[..at]) {
+        Some(before) => before.trim_end_matches(|char: char| char.is_ascii_digit()),
+        None => text,
+    };
+    text.trim_end()
+}
+
+/// Whether the line shows registers: `R0_w=… R1=…`.
+fn is_registers(line: &str) -> bool {
+    let first = line.split(' ').next().unwrap_or_default();
+    let Some((register, _)) = first.split_once('=') else { return false };
+    register == "refs"
+        || register.starts_with("fp-")
+        || register
+            .strip_prefix('R')
+            .is_some_and(|rest| rest.starts_with(|char: char| char.is_ascii_digit()))
+}
+
+/// Reads `TEXT @ FILE:LINE`.
+fn source(comment: &str) -> LogSource<'_> {
+    let place = comment.rsplit_once(" @ ").and_then(|(text, place)| {
+        let (file, line) = place.rsplit_once(':')?;
+        Some((text, (file, line.parse().ok()?)))
+    });
+    match place {
+        Some((text, place)) => LogSource { text: text.trim(), place: Some(place) },
+        None => LogSource { text: comment.trim(), place: None },
+    }
+}
+
+/// Reads `processed 18 insns (limit 1000000) max_states_per_insn 1 total_states 1 peak_states 1 …`.
+fn statistics(line: &str) -> Option<Statistics> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let after = |name: &str| {
+        let at = words.iter().position(|word| *word == name)?;
+        words.get(at + 1)?.parse().ok()
+    };
+    Some(Statistics {
+        processed_insns: after("processed")?,
+        total_states: after("total_states").unwrap_or_default(),
+        peak_states: after("peak_states").unwrap_or_default(),
+        max_states_per_insn: after("max_states_per_insn").unwrap_or_default(),
+        microseconds: None,
+    })
+}

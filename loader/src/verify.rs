@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From the files to the verdicts.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use libbpf_rs::PrintLevel;
+use ufunc_gen::kernel::SYSFS_BTF;
+
+use crate::attempt::{self, Attempt, Outcome, Program, log_level};
+use crate::capability;
+use crate::explain::{self, Case};
+use crate::host::App;
+use crate::modules::{self, LoadedModule};
+use crate::object::BpfObject;
+use crate::report::{Acquisition, Failure, ProgramReport, Report, Stage, Verdict};
+use crate::source::{LineTable, SourceLine};
+use crate::verifier_log::{Instruction, VerifierLog};
+
+/// What is to be judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The BPF object.
+    pub object: &'a Path,
+    /// The application that it extends.
+    pub app: &'a Path,
+    /// Whether to keep all that libbpf and the verifier have to say.
+    pub verbose: bool,
+}
+
+/// Has the kernel's verifier judge every program of the object.
+///
+/// What went wrong is in the report too: there is always one.
+pub fn verify(request: &Request<'_>) -> Report {
+    let mut report = Report {
+        app: request.app.to_owned(),
+        build_id: None,
+        object: request.object.to_owned(),
+        module: None,
+        programs: Vec::new(),
+        failure: None,
+    };
+    report.failure = judge(request, &mut report).err();
+    report
+}
+
+fn judge(request: &Request<'_>, report: &mut Report) -> Result<(), Failure> {
+    let at = |stage| move |error| Failure { stage, error };
+    let app = App::open(request.app).map_err(at(Stage::Open))?;
+    report.build_id = app.build_id().ok().cloned();
+    let object = BpfObject::open(request.object).map_err(at(Stage::Open))?;
+    let programs = programs(&object).map_err(at(Stage::Open))?;
+    report.module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &app)
+        .map_err(at(Stage::Kfunc))?;
+    capability::check().map_err(at(Stage::Load))?;
+    for program in &programs {
+        let judged = judge_program(&object, program, report.module.as_ref(), request.verbose);
+        report.programs.push(judged.unwrap_or_else(|error| ProgramReport {
+            stage: Some(Stage::Load),
+            reason: Some(format!("{error:#}")),
+            ..ProgramReport::new(program, Verdict::Unjudged)
+        }));
+    }
+    Ok(())
+}
+
+/// The programs of `object`; it must have some.
+fn programs(object: &BpfObject) -> Result<Vec<Program>> {
+    let path = object.path.display();
+    match attempt::programs(object) {
+        Ok(programs) if programs.is_empty() => Err(anyhow!("{path} has no programs")),
+        Ok(programs) => Ok(programs),
+        Err(error) => Err(error.context(format!("failed to open {path}"))),
+    }
+}
+
+fn judge_program(
+    object: &BpfObject,
+    program: &Program,
+    module: Option<&LoadedModule>,
+    verbose: bool,
+) -> Result<ProgramReport> {
+    let print_level = if verbose { PrintLevel::Debug } else { PrintLevel::Info };
+    let mut attempt = Attempt::new(object, program, log_level::STATISTICS, print_level)?;
+    if matches!(attempt.outcome, Outcome::Refused { .. }) && !is_loaded_but_for_slots(&attempt) {
+        let level = if verbose { log_level::EVERYTHING } else { log_level::PATH };
+        attempt = Attempt::new(object, program, level | log_level::STATISTICS, print_level)?;
+    }
+    Ok(ProgramReport::of(program, attempt, module))
+}
+
+/// Whether the kernel took the program, and libbpf failed only at what comes afterwards: putting
+/// the object's other programs, which were not loaded, into the slots of a program array.
+///
+/// libbpf does that once all programs that it was to load are loaded, and says so in no other way.
+fn is_loaded_but_for_slots(attempt: &Attempt) -> bool {
+    attempt.messages.iter().any(|message| {
+        message.starts_with("map '") && message.contains("': failed to initialize slot [")
+    })
+}
+
+impl ProgramReport {
+    fn new(program: &Program, verdict: Verdict) -> Self {
+        ProgramReport {
+            name: program.name.clone(),
+            section: program.section.clone(),
+            verdict,
+            stage: None,
+            errno: None,
+            reason: None,
+            source: None,
+            acquired_at: None,
+            meaning: None,
+            help: None,
+            statistics: None,
+            log: None,
+            libbpf: Vec::new(),
+        }
+    }
+
+    /// What the attempt to load `program` says about it.
+    fn of(program: &Program, attempt: Attempt, module: Option<&LoadedModule>) -> Self {
+        let log = VerifierLog::parse(&attempt.log);
+        let report = match attempt.outcome {
+            Outcome::Loaded => Self::new(program, Verdict::Accepted),
+            Outcome::Refused { .. } if is_loaded_but_for_slots(&attempt) => {
+                Self::new(program, Verdict::Accepted)
+            }
+            Outcome::Refused { errno } if is_verdict(&log) => ProgramReport {
+                errno: Some(errno),
+                ..Self::rejected(program, &log, &attempt.lines, module)
+            },
+            Outcome::Refused { errno } => Self::unjudged(program, Stage::Load, errno, &attempt),
+            Outcome::NotPrepared { errno } => {
+                Self::unjudged(program, failed_stage(&attempt.messages), errno, &attempt)
+            }
+        };
+        let statistics = log.statistics;
+        let log = Some(attempt.log).filter(|log| !log.is_empty());
+        ProgramReport { statistics, log, libbpf: attempt.messages, ..report }
+    }
+
+    /// The verifier said no.
+    fn rejected(
+        program: &Program,
+        log: &VerifierLog<'_>,
+        lines: &LineTable,
+        module: Option<&LoadedModule>,
+    ) -> Self {
+        let reason = log.reason.unwrap_or_default();
+        let acquired = explain::unreleased(reason).map(|index| Acquisition {
+            function: log.instruction(index).and_then(|call| call.callee()).map(str::to_owned),
+            source: locate(index, log.instruction(index), lines),
+        });
+        let case = Case {
+            reason,
+            callee: log.failed_at.and_then(|call| call.callee()),
+            acquired_by: acquired.as_ref().and_then(|acquired| acquired.function.as_deref()),
+            module,
+        };
+        let explanation = explain::explain(&case);
+        ProgramReport {
+            stage: Some(explanation.stage),
+            reason: Some(reason.to_owned()),
+            source: log.failed_at.and_then(|at| locate(at.index, Some(at), lines)),
+            acquired_at: acquired,
+            meaning: explanation.meaning,
+            help: explanation.help,
+            ..Self::new(program, Verdict::Rejected)
+        }
+    }
+
+    /// It did not come to a verdict.
+    fn unjudged(program: &Program, stage: Stage, errno: i32, attempt: &Attempt) -> Self {
+        let error = io::Error::from_raw_os_error(errno);
+        let reason = VerifierLog::parse(&attempt.log).reason.map(str::to_owned);
+        let reason = reason.or_else(|| attempt.libbpf_reasons());
+        ProgramReport {
+            stage: Some(stage),
+            errno: Some(errno),
+            help: explain::refused(errno),
+            reason: Some(match reason {
+                Some(reason) => format!("{reason}: {error}"),
+                None => error.to_string(),
+            }),
+            ..Self::new(program, Verdict::Unjudged)
+        }
+    }
+}
+
+/// Whether the log holds a verdict, and not only the verifier's own trouble.
+fn is_verdict(log: &VerifierLog<'_>) -> bool {
+    const TROUBLE: [&str; 3] =
+        ["verifier bug", "verifier internal error", "bpf verifier is misconfigured"];
+    log.reason.is_some_and(|reason| {
+        let reason = reason.to_ascii_lowercase();
+        !TROUBLE.iter().any(|trouble| reason.starts_with(trouble))
+    })
+}
+
+/// Where the instruction came from: as the compiler recorded it, else as the log shows it.
+fn locate(
+    index: u32,
+    shown: Option<Instruction<'_>>,
+    lines: &LineTable,
+) -> Option<SourceLine> {
+    let from_log = || {
+        let source = shown?.source?;
+        let (file, line) = source.place?;
+        let text = source.text.to_owned();
+        Some(SourceLine { file: file.to_owned(), line, column: None, text })
+    };
+    lines.find(index).cloned().or_else(from_log)
+}
+
+/// What libbpf was doing when it gave up, by what it said.
+fn failed_stage(messages: &[String]) -> Stage {
+    const STAGES: [(&str, Stage); 8] = [
+        ("extern (", Stage::Kfunc),
+        ("extern '", Stage::Kfunc),
+        (": relo #", Stage::Relocation),
+        ("CO-RE relocation", Stage::Relocation),
+        ("relocate", Stage::Relocation),
+        ("map '", Stage::Map),
+        ("BTF", Stage::Btf),
+        ("struct_ops", Stage::Map),
+    ];
+    let stage = |message: &String| {
+        STAGES.iter().find(|(text, _)| message.contains(text)).map(|(_, stage)| *stage)
+    };
+    messages.iter().filter(|message| !message.contains("optional")).find_map(stage).unwrap_or(Stage::Load)
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What matters of a type when a function's signature is judged, and how C spells it.
+
+use anyhow::Result;
+
+use super::types::encoding;
+use super::{DebugInfo, DieRef, MAX_CHAIN, flag, number};
+use crate::ident::btf_name;
+
+/// A type as a call passes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Nothing.
+    Void,
+    /// An integer, character, boolean or enumeration of that many bytes.
+    Scalar(u64),
+    /// Floating point.
+    Float,
+    /// A struct, union, class or array by value.
+    Aggregate,
+    /// A pointer or reference to a struct, union or class.
+    StructPointer {
+        /// Its tag, or the typedef's name if it has none; identifies it within the application.
+        name: String,
+        /// Whether the debug information has its definition.
+        defined: bool,
+    },
+    /// Any other pointer.
+    OtherPointer,
+    /// Something else, under the name DWARF has for it.
+    Other(String),
+}
+
+impl<'a> DebugInfo<'a> {
+    /// The shape of the type at `die`; `None` stands for `void`.
+    pub fn shape(&self, die: Option<DieRef>) -> Result<Shape> {
+        let mut at = die;
+        for _ in 0..MAX_CHAIN {
+            let Some(die) = at else { return Ok(Shape::Void) };
+            let (unit, entry) = self.die(die)?;
+            let size = number(&entry, gimli::DW_AT_byte_size);
+            let target = self.reference(unit, &entry, gimli::DW_AT_type)?;
+            return Ok(match entry.tag {
+                gimli::DW_TAG_typedef
+                | gimli::DW_TAG_const_type
+                | gimli::DW_TAG_volatile_type
+                | gimli::DW_TAG_restrict_type
+                | gimli::DW_TAG_atomic_type => {
+                    at = target;
+                    continue;
+                }
+                gimli::DW_TAG_base_type => match encoding(&entry) {
+                    Some(
+                        gimli::DW_ATE_float
+                        | gimli::DW_ATE_complex_float
+                        | gimli::DW_ATE_imaginary_float
+                        | gimli::DW_ATE_decimal_float,
+                    ) => Shape::Float,
+                    _ => Shape::Scalar(size.unwrap_or(0)),
+                },
+                gimli::DW_TAG_enumeration_type => Shape::Scalar(size.unwrap_or(4)),
+                gimli::DW_TAG_structure_type
+                | gimli::DW_TAG_class_type
+                | gimli::DW_TAG_union_type
+                | gimli::DW_TAG_array_type => Shape::Aggregate,
+                gimli::DW_TAG_pointer_type
+                | gimli::DW_TAG_reference_type
+                | gimli::DW_TAG_rvalue_reference_type => self.pointer(target)?,
+                tag => Shape::Other(tag.to_string()),
+            });
+        }
+        Ok(Shape::Other("a type that refers to itself".to_owned()))
+    }
+
+    /// The shape of a pointer to the type at `die`.
+    fn pointer(&self, die: Option<DieRef>) -> Result<Shape> {
+        let mut typedef = None;
+        let mut at = die;
+        for _ in 0..MAX_CHAIN {
+            let Some(die) = at else { break };
+            let (unit, entry) = self.die(die)?;
+            let name = self.string(unit, &entry, gimli::DW_AT_name);
+            match entry.tag {
+                gimli::DW_TAG_typedef => typedef = name,
+                gimli::DW_TAG_const_type
+                | gimli::DW_TAG_volatile_type
+                | gimli::DW_TAG_atomic_type => {}
+                gimli::DW_TAG_structure_type
+                | gimli::DW_TAG_class_type
+                | gimli::DW_TAG_union_type => {
+                    let defined = !flag(&entry, gimli::DW_AT_declaration)
+                        || self.definition(unit, &entry)?.is_some();
+                    let name = btf_name(name.or(typedef).unwrap_or_default()).into_owned();
+                    return Ok(Shape::StructPointer { name, defined });
+                }
+                _ => break,
+            }
+            at = self.reference(unit, &entry, gimli::DW_AT_type)?;
+        }
+        Ok(Shape::OtherPointer)
+    }
+
+    /// The type at `die` as C spells it. Names are rewritten to identifiers, so the result is safe
+    /// to print and to put into a comment.
+    pub fn c_name(&self, die: Option<DieRef>) -> Result<String> {
+        // From the outside in: `char *const` is a const pointer to char.
+        let mut layers = Vec::new();
+        let mut at = die;
+        while layers.len() < MAX_CHAIN {
+            let Some(die) = at else { return Ok(spell("void".to_owned(), &layers)) };
+            let (unit, entry) = self.die(die)?;
+            let layer = match entry.tag {
+                gimli::DW_TAG_pointer_type => Layer::Derived("*"),
+                gimli::DW_TAG_reference_type => Layer::Derived("&"),
+                gimli::DW_TAG_rvalue_reference_type => Layer::Derived("&&"),
+                gimli::DW_TAG_array_type => Layer::Derived("[]"),
+                gimli::DW_TAG_const_type => Layer::Qualifier("const"),
+                gimli::DW_TAG_volatile_type => Layer::Qualifier("volatile"),
+                gimli::DW_TAG_restrict_type => Layer::Qualifier("restrict"),
+                gimli::DW_TAG_atomic_type => Layer::Qualifier("_Atomic"),
+                tag => {
+                    let name = self.string(unit, &entry, gimli::DW_AT_name).unwrap_or_default();
+                    // `unsigned long` is no identifier, but each of its words is.
+                    let words = name.split(' ').map(|word| btf_name(word.into()));
+                    let name = words.collect::<Vec<_>>().join(" ");
+                    let keyword = match tag {
+                        gimli::DW_TAG_structure_type => "struct ",
+                        gimli::DW_TAG_class_type => "class ",
+                        gimli::DW_TAG_union_type => "union ",
+                        gimli::DW_TAG_enumeration_type => "enum ",
+                        gimli::DW_TAG_subroutine_type => "function",
+                        _ => "",
+                    };
+                    let name =
+                        if name.is_empty() && keyword != "function" { "{…}" } else { &name };
+                    return Ok(spell(format!("{keyword}{name}"), &layers));
+                }
+            };
+            layers.push(layer);
+            at = self.reference(unit, &entry, gimli::DW_AT_type)?;
+        }
+        Ok("…".to_owned())
+    }
+}
+
+/// What a type puts around another.
+enum Layer {
+    Qualifier(&'static str),
+    Derived(&'static str),
+}
+
+/// Puts `layers`, outermost first, around `base`.
+fn spell(base: String, layers: &[Layer]) -> String {
+    let mut derived = false;
+    layers.iter().rev().fold(base, |inner, layer| match layer {
+        Layer::Qualifier(qualifier) if derived => format!("{inner} {qualifier}"),
+        Layer::Qualifier(qualifier) => format!("{qualifier} {inner}"),
+        Layer::Derived(symbol) => {
+            let space = if derived { "" } else { " " };
+            derived = true;
+            format!("{inner}{space}{symbol}")
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_spelled_as_in_c() {
+        use Layer::{Derived, Qualifier};
+        let name = |layers: &[Layer]| spell("char".to_owned(), layers);
+        assert_eq!(name(&[]), "char");
+        assert_eq!(name(&[Derived("*"), Qualifier("const")]), "const char *");
+        assert_eq!(name(&[Qualifier("const"), Derived("*")]), "char * const");
+        assert_eq!(name(&[Derived("*"), Derived("*")]), "char **");
+    }
+}

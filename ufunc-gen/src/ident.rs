@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Names out of the application's ELF, made fit for BTF and for Rust source.
+//!
+//! A name in an ELF file can be any bytes, and what is written here is compiled into a kernel
+//! module. So a name becomes source text only if it is an identifier, letter by letter; anything
+//! else is refused (functions) or rewritten (types and members, which are data in the output).
+
+use std::borrow::Cow;
+
+use crate::btf::Name;
+use crate::kernel::NAME_MAX;
+
+/// Whether `name` is an identifier in C, in Rust and to the kernel (`btf_name_valid_identifier()`).
+pub fn is_identifier(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.len() <= NAME_MAX
+}
+
+/// The identifier by which BTF can know the type or member `name`: every byte that an identifier
+/// cannot have becomes `_`. An empty name stays empty.
+pub fn btf_name(name: Cow<'_, str>) -> Name<'_> {
+    if name.is_empty() || is_identifier(&name) {
+        return name;
+    }
+    let mut fit: String = name
+        .bytes()
+        .take(NAME_MAX)
+        .map(|byte| if byte.is_ascii_alphanumeric() { byte as char } else { '_' })
+        .collect();
+    if fit.starts_with(|first: char| first.is_ascii_digit()) {
+        fit.replace_range(..1, "_");
+    }
+    Cow::Owned(fit)
+}
+
+/// How Rust source spells the function name `name`, an identifier. `None` if Rust has no way:
+/// the few keywords that cannot be escaped.
+pub fn rust_function_name(name: &str) -> Option<Cow<'_, str>> {
+    const NEVER: [&str; 5] = ["_", "crate", "self", "super", "Self"];
+    match () {
+        _ if NEVER.contains(&name) => None,
+        // Escaping what need not be is harmless, so the list may run ahead of the edition.
+        _ if KEYWORDS.contains(&name) => Some(Cow::Owned(format!("r#{name}"))),
+        _ => Some(Cow::Borrowed(name)),
+    }
+}
+
+/// Keywords of every Rust edition so far, reserved ones included
+/// (The Rust Reference, "Keywords").
+const KEYWORDS: [&str; 49] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
+    "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return",
+    "static", "struct", "trait", "true", "try", "type", "typeof", "union", "unsafe", "unsized",
+    "use", "virtual", "where", "while", "yield",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_are_no_identifiers() {
+        for bad in ["", "1a", "a b", "a\n", "a\"", "a;b", "é", "a.b", "r#a", "a\0", "{}", "//"] {
+            assert!(!is_identifier(bad), "{bad:?}");
+        }
+        assert!(!is_identifier(&"a".repeat(NAME_MAX + 1)));
+        for good in ["a", "_", "my_alloc_data", "Z9"] {
+            assert!(is_identifier(good), "{good}");
+        }
+    }
+
+    #[test]
+    fn every_name_becomes_an_identifier_for_btf() {
+        for name in ["vector<int>", "9lives", "a\nb", "\"", "ünïcode", &"x y".repeat(999)] {
+            let fit = btf_name(Cow::Borrowed(name));
+            assert!(is_identifier(&fit), "{name:?} became {fit:?}");
+        }
+        assert_eq!(btf_name("".into()), "");
+        assert_eq!(btf_name("vector<int>".into()), "vector_int_");
+    }
+
+    #[test]
+    fn keywords_are_escaped_or_refused() {
+        assert_eq!(rust_function_name("match").as_deref(), Some("r#match"));
+        assert_eq!(rust_function_name("gen").as_deref(), Some("r#gen"));
+        assert_eq!(rust_function_name("matches").as_deref(), Some("matches"));
+        assert_eq!(rust_function_name("self"), None);
+    }
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The kernel module that stands for an application: what it declares, and its source.
+//!
+//! ```text
+//! Ufunc … ──model──▶ Module (types, kfuncs, metadata) ──rust_source──▶ kmod/gen.rs
+//! ```
+
+pub mod collision;
+pub mod rust_source;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::btf::dedup::dedup;
+use crate::btf::encode::Encoded;
+use crate::btf::{Composite, IntEncoding, Linkage, Member, Name, Param, Type, TypeId};
+use crate::dwarf::DebugInfo;
+use crate::dwarf::types::TypeReader;
+use crate::elf::Host;
+use crate::ident::btf_name;
+use crate::kernel::KFUNC_TAG;
+use crate::metadata::{MODULE_STRUCT, ModuleMetadata, Role, UfuncMetadata};
+use crate::ufunc::Ufunc;
+
+/// Id of the one type in the base, `int`.
+const INT: TypeId = TypeId(1);
+/// Id of the first type of the module's own.
+const FIRST: u32 = 2;
+
+/// What the module declares to the kernel.
+#[derive(Debug)]
+pub struct Module<'a> {
+    /// What it says of the application.
+    pub metadata: ModuleMetadata,
+    /// The pseudo kfuncs, by name.
+    pub kfuncs: Vec<Kfunc<'a>>,
+    /// The types that it shares with the kernel (`.BTF.base`), from id 1.
+    pub base: Vec<Type<'a>>,
+    /// Its own types (`.BTF`), from the id after the base's last.
+    pub types: Vec<Type<'a>>,
+}
+
+/// A pseudo kfunc.
+#[derive(Debug)]
+pub struct Kfunc<'a> {
+    /// Id of its `FUNC` among the types.
+    pub id: TypeId,
+    /// `KF_*`
+    pub flags: u32,
+    /// The function that it stands for.
+    pub ufunc: Ufunc<'a>,
+}
+
+/// The types in their binary form.
+#[derive(Debug)]
+pub struct ModuleBtf {
+    /// Contents of `.BTF.base`.
+    pub base: Encoded,
+    /// Contents of `.BTF`.
+    pub own: Encoded,
+}
+
+impl<'a> Module<'a> {
+    /// The module that declares `ufuncs` of `host`.
+    ///
+    /// Fails if the types that they need cannot be read, or if a family's functions disagree on
+    /// what they acquire and release.
+    pub fn new(host: &Host<'_>, debug: &DebugInfo<'a>, ufuncs: Vec<Ufunc<'a>>) -> Result<Self> {
+        let base = vec![int()];
+        let mut reader = TypeReader::new(debug, FIRST, Some(INT));
+        let mut signatures = Vec::new();
+        for ufunc in &ufuncs {
+            let ret = reader.id(ufunc.function.return_type)?;
+            let params = ufunc.function.params.iter().map(|param| reader.id(param.ty));
+            signatures.push((ret, params.collect::<Result<Vec<_>>>()?));
+        }
+        let (types, ids) = dedup(reader.finish()?, FIRST);
+        let merged = |id: TypeId| match id.0.checked_sub(FIRST) {
+            Some(index) => ids.get(index as usize).copied().unwrap_or(id),
+            None => id,
+        };
+        let mut types = Types { types };
+        for (ret, params) in &mut signatures {
+            *ret = merged(*ret);
+            params.iter_mut().for_each(|param| *param = merged(*param));
+        }
+        types.wrap_families(&ufuncs, &mut signatures)?;
+        let metadata = ModuleMetadata {
+            host: host.name(),
+            build_id: host.build_id()?,
+            ufuncs: ufuncs.iter().map(metadata).collect(),
+        };
+        let mut kfuncs = Vec::new();
+        for (ufunc, (ret, params)) in ufuncs.into_iter().zip(signatures) {
+            let id = types.add_kfunc(&ufunc, ret, params);
+            kfuncs.push(Kfunc { id, flags: ufunc.flags(), ufunc });
+        }
+        types.add_metadata(&metadata);
+        Ok(Module { metadata, kfuncs, base, types: types.types })
+    }
+
+    /// Encodes the types.
+    pub fn btf(&self) -> Result<ModuleBtf> {
+        let base = Encoded::new(&self.base, 0).context("failed to write the module's base BTF")?;
+        let base_strings = base.strings.len() as u32;
+        let own =
+            Encoded::new(&self.types, base_strings).context("failed to write the module's BTF")?;
+        Ok(ModuleBtf { base, own })
+    }
+}
+
+/// C's `int`, which every kernel's BTF has. The kernel finds it there by name and size, and a base
+/// without any type is refused.
+fn int() -> Type<'static> {
+    let encoding = IntEncoding { signed: true, ..IntEncoding::default() };
+    Type::Int { name: Name::Borrowed("int"), size: 4, encoding, bit_offset: 0, bits: 32 }
+}
+
+fn metadata(ufunc: &Ufunc<'_>) -> UfuncMetadata {
+    UfuncMetadata {
+        kfunc: ufunc.kfunc.clone(),
+        role: ufunc.role,
+        symbol: ufunc.function.symbol().to_owned(),
+        address: ufunc.address,
+        family: ufunc.family.clone(),
+        source: ufunc.function.source.as_ref().map(|source| source.short()),
+    }
+}
+
+/// The module's own types while they are put together.
+struct Types<'a> {
+    types: Vec<Type<'a>>,
+}
+
+impl<'a> Types<'a> {
+    fn push(&mut self, ty: Type<'a>) -> TypeId {
+        let id = TypeId(FIRST + self.types.len() as u32);
+        self.types.push(ty);
+        id
+    }
+
+    fn get(&self, id: TypeId) -> Option<&Type<'a>> {
+        self.types.get(id.0.checked_sub(FIRST)? as usize)
+    }
+
+    /// The struct or union that `id` points to, through typedefs and qualifiers.
+    fn pointee(&self, id: TypeId) -> Option<TypeId> {
+        let mut at = id;
+        let mut pointed = false;
+        // No chain of distinct types is longer than there are types.
+        for _ in 0..=self.types.len() {
+            at = match self.get(at)? {
+                Type::Typedef { target, .. }
+                | Type::Const(target)
+                | Type::Volatile(target)
+                | Type::Restrict(target) => *target,
+                Type::Ptr(target) if !pointed => {
+                    pointed = true;
+                    *target
+                }
+                Type::Struct(_) | Type::Union(_) if pointed => return Some(at),
+                _ => return None,
+            };
+        }
+        None
+    }
+
+    /// Gives each family beyond the first of a struct a type of its own, which wraps the struct at
+    /// offset 0. The kernel matches a release by the type alone, so without it one family's
+    /// object could be released by another's function; and everywhere else an object of the
+    /// wrapping type is accepted as the struct that it begins with.
+    fn wrap_families(
+        &mut self,
+        ufuncs: &[Ufunc<'a>],
+        signatures: &mut [(TypeId, Vec<TypeId>)],
+    ) -> Result<()> {
+        // The objects of each family, by struct.
+        let mut families = BTreeMap::<TypeId, BTreeMap<&str, TypeId>>::new();
+        let mut structs = BTreeMap::<&str, (TypeId, &Ufunc<'_>)>::new();
+        for (ufunc, signature) in ufuncs.iter().zip(&*signatures) {
+            let Some(place) = object(ufunc, signature) else { continue };
+            let family = ufunc.family.as_deref().unwrap_or_default();
+            let pointer = *place;
+            let Some(target) = self.pointee(pointer) else {
+                bail!("the object of {} is not a struct with a known layout", ufunc.kfunc);
+            };
+            let (first, other) = *structs.entry(family).or_insert((target, ufunc));
+            if first != target {
+                bail!(
+                    "{} and {} are of one family, '{family}', but of different structs (or of one that their files define differently); put them into families of their own",
+                    other.kfunc,
+                    ufunc.kfunc
+                );
+            }
+            families.entry(target).or_default().insert(family, pointer);
+        }
+        for (target, families) in families {
+            let own_name = self.get(target).map(|ty| ty.name().clone()).unwrap_or_default();
+            // The struct's own family, if there is one, keeps the plain type.
+            let plain = match families.contains_key(own_name.as_ref()) {
+                true => own_name.as_ref(),
+                false => families.keys().next().copied().unwrap_or_default(),
+            };
+            for family in families.keys().filter(|family| **family != plain) {
+                let wrapper = self.add_wrapper(target, family);
+                let pointer = self.push(Type::Ptr(wrapper));
+                for (ufunc, signature) in ufuncs.iter().zip(&mut *signatures) {
+                    if ufunc.family.as_deref() == Some(*family)
+                        && let Some(place) = object_mut(ufunc, signature)
+                    {
+                        *place = pointer;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_wrapper(&mut self, target: TypeId, family: &str) -> TypeId {
+        let (name, size, is_union) = match self.get(target) {
+            Some(Type::Union(composite)) => (composite.name.clone(), composite.size, true),
+            Some(Type::Struct(composite)) => (composite.name.clone(), composite.size, false),
+            _ => (Name::default(), 0, false),
+        };
+        let prefix = if is_union && name.is_empty() { "union" } else { name.as_ref() };
+        let wrapped =
+            Member { name: Name::Borrowed("_"), ty: target, bit_offset: 0, bitfield_size: 0 };
+        self.push(Type::Struct(Composite {
+            name: Name::Owned(format!("{prefix}__{family}")),
+            size,
+            members: vec![wrapped],
+        }))
+    }
+
+    fn add_kfunc(&mut self, ufunc: &Ufunc<'a>, ret: TypeId, params: Vec<TypeId>) -> TypeId {
+        let names = ufunc.signature.params.iter().map(|(name, _)| Name::Owned(name.clone()));
+        let params = names.zip(params).map(|(name, ty)| Param { name, ty }).collect();
+        let proto = self.push(Type::FuncProto { ret, params });
+        let name = Name::Owned(ufunc.kfunc.clone());
+        let id = self.push(Type::Func { name, proto, linkage: Linkage::Global });
+        self.add_tag(id, KFUNC_TAG.to_owned());
+        for tag in metadata(ufunc).tags() {
+            self.add_tag(id, tag);
+        }
+        id
+    }
+
+    fn add_metadata(&mut self, metadata: &ModuleMetadata) {
+        let name = btf_name(MODULE_STRUCT.into());
+        let id = self.push(Type::Struct(Composite { name, size: 0, members: Vec::new() }));
+        for tag in metadata.module_tags() {
+            self.add_tag(id, tag);
+        }
+    }
+
+    fn add_tag(&mut self, target: TypeId, value: String) {
+        self.push(Type::DeclTag { value: Name::Owned(value), target, component: -1 });
+    }
+}
+
+/// The place in the signature of the object that `ufunc` acquires or releases.
+fn object<'s>(ufunc: &Ufunc<'_>, signature: &'s (TypeId, Vec<TypeId>)) -> Option<&'s TypeId> {
+    match ufunc.role {
+        Role::Acquire => Some(&signature.0),
+        Role::Release => signature.1.get(ufunc.signature.object_param()?),
+        Role::Plain => None,
+    }
+}
+
+fn object_mut<'s>(
+    ufunc: &Ufunc<'_>,
+    signature: &'s mut (TypeId, Vec<TypeId>),
+) -> Option<&'s mut TypeId> {
+    match ufunc.role {
+        Role::Acquire => Some(&mut signature.0),
+        Role::Release => signature.1.get_mut(ufunc.signature.object_param()?),
+        Role::Plain => None,
+    }
+}

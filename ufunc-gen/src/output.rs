@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Writing results so that nobody ever sees half of one.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use similar::{ChangeTag, TextDiff};
+
+/// Writes `text` to `path`, whole or not at all: to a file beside it, which then takes its place.
+pub fn write_file(path: &Path, text: &str) -> Result<()> {
+    let context = || format!("failed to write {}", path.display());
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // A device or pipe cannot be replaced, and must not be.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return fs::write(path, text).with_context(context);
+    }
+    let mut file = tempfile::Builder::new()
+        .prefix(".ufunc-gen.")
+        .permissions(permissions(path))
+        .tempfile_in(folder)
+        .with_context(context)?;
+    file.write_all(text.as_bytes()).with_context(context)?;
+    file.as_file().sync_all().with_context(context)?;
+    file.persist(path).map_err(|error| error.error).with_context(context)?;
+    Ok(())
+}
+
+/// Those of the file that is replaced, or a new file's, which the umask then narrows.
+fn permissions(path: &Path) -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    let found = fs::metadata(path).map(|found| found.permissions());
+    found.unwrap_or_else(|_| fs::Permissions::from_mode(0o666))
+}
+
+/// Writes `text` to standard output. A reader that has seen enough is no error.
+pub fn write_stdout(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("failed to write to standard output"),
+    }
+}
+
+/// The first `limit` changed lines from `old` to `new`, with their line numbers; `None` if there
+/// are none.
+pub fn short_diff(old: &str, new: &str, limit: usize) -> Option<String> {
+    if old == new {
+        return None;
+    }
+    let diff = TextDiff::from_lines(old, new);
+    let mut changes = diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
+    let mut out = String::new();
+    for change in changes.by_ref().take(limit) {
+        let line = change.old_index().or(change.new_index()).unwrap_or_default() + 1;
+        let _ = writeln!(out, "{}{line}: {}", change.tag(), change.value().trim_end());
+    }
+    let more = changes.count();
+    if more > 0 {
+        let _ = writeln!(out, "… and {more} more changed lines");
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gen.rs");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        write_file(&path, "new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write_file(&folder.path().join("none/gen.rs"), "x").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn diffs_are_short() {
+        assert_eq!(short_diff("a\n", "a\n", 3), None);
+        let diff = short_diff("a\nb\n", "a\nc\n", 1).unwrap();
+        assert_eq!(diff, "-2: b\n… and 1 more changed lines\n");
+    }
+}

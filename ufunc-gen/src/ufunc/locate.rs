@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From a function's name to the function and its code.
+
+use std::collections::HashMap;
+
+use anyhow::{Result, anyhow, bail};
+
+use super::{Origin, Request};
+use crate::dwarf::DebugInfo;
+use crate::dwarf::functions::Function;
+use crate::elf::Host;
+
+/// A function and where its code is.
+pub(super) struct Located<'f, 'a> {
+    pub(super) function: &'f Function<'a>,
+    pub(super) address: u64,
+}
+
+/// Symbols of functions with the addresses that they stand for.
+pub(super) type Symbols<'a> = HashMap<&'a [u8], Vec<u64>>;
+
+/// The function that `request` names.
+///
+/// Fails if there is none, if several fit, and if it has no code of its own.
+pub(super) fn find<'f, 'a>(
+    host: &Host<'_>,
+    debug: &DebugInfo<'a>,
+    functions: &'f [Function<'a>],
+    symbols: &Symbols<'_>,
+    request: &Request,
+) -> Result<Located<'f, 'a>> {
+    let wanted = request.function.as_str();
+    let mut candidates: Vec<_> =
+        functions.iter().filter(|function| function.is_called(wanted)).collect();
+    // A symbol names exactly one function where several share a source name (overloads).
+    if candidates.iter().any(|function| function.symbol() == wanted) {
+        candidates.retain(|function| function.symbol() == wanted);
+    }
+    let with_code: Vec<_> = candidates
+        .iter()
+        .filter_map(|function| code(function, symbols).map(|address| Located { function, address }))
+        .collect();
+    let mut found = with_code.into_iter();
+    match (found.next(), found.next()) {
+        (Some(located), None) => Ok(located),
+        (Some(first), Some(second)) => {
+            let others = [first, second].into_iter().chain(found);
+            let places: Vec<_> = others.map(|located| describe(located.function)).collect();
+            bail!(
+                "{}several functions of {} are called {wanted:?}: {}; ask for one by its symbol",
+                asked(request),
+                host.path().display(),
+                places.join(", ")
+            )
+        }
+        (None, _) => match candidates.first() {
+            Some(function) => Err(refusal(function, no_code(function, symbols))),
+            None => bail!("{}{}", asked(request), missing(host, debug, functions, wanted)),
+        },
+    }
+}
+
+/// Address of the code of `function`, if the linker knows it by the function's own name. A copy
+/// that the compiler specialised (`f.isra.0`) has another name, and another signature too.
+pub(super) fn code(function: &Function<'_>, symbols: &Symbols<'_>) -> Option<u64> {
+    let addresses = symbols.get(function.symbol().as_bytes())?;
+    addresses.iter().copied().find(|address| function.addresses.contains(address))
+}
+
+/// `name (file:line)`.
+pub(super) fn describe(function: &Function<'_>) -> String {
+    let name = function.symbol().escape_debug();
+    match &function.source {
+        Some(source) => format!("{name} ({})", source.to_string().escape_debug()),
+        None => name.to_string(),
+    }
+}
+
+/// The error that `function` cannot be lent.
+pub(crate) fn refusal(function: &Function<'_>, reason: String) -> anyhow::Error {
+    anyhow!("cannot lend {}: {reason}", describe(function))
+}
+
+/// Who asked, as a message begins.
+fn asked(request: &Request) -> String {
+    match &request.origin {
+        Origin::Policy(place) => format!("{place}: "),
+        Origin::Annotation => "an annotation: ".to_owned(),
+        Origin::Inferred(_) => String::new(),
+    }
+}
+
+fn no_code(function: &Function<'_>, symbols: &Symbols<'_>) -> String {
+    let symbol = function.symbol();
+    let clone = symbols.keys().find(|name| {
+        let rest = name.strip_prefix(symbol.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b"."))
+    });
+    match clone {
+        Some(clone) => format!(
+            "the compiler left only the specialised copy '{}'; keep the original with __attribute__((noipa)) or by taking its address",
+            String::from_utf8_lossy(clone).escape_debug()
+        ),
+        None if symbols.is_empty() => {
+            "the file has no symbol table, which tells where its code is; do not strip it".to_owned()
+        }
+        None => "it has no code of its own (inlined wherever it is called, or dropped); keep it with __attribute__((noinline, used))".to_owned(),
+    }
+}
+
+fn missing(
+    host: &Host<'_>,
+    debug: &DebugInfo<'_>,
+    functions: &[Function<'_>],
+    wanted: &str,
+) -> String {
+    let mut message = format!("{} defines no function {wanted:?}", host.path().display());
+    let names = functions.iter().map(|function| function.symbol());
+    let nearest = names
+        .map(|name| (strsim::jaro_winkler(wanted, name), name))
+        .filter(|(similarity, _)| *similarity > 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((_, nearest)) = nearest {
+        message += &format!("; the nearest name is '{}'", nearest.escape_debug());
+    }
+    let split = debug.split_units();
+    if split > 0 {
+        message += &format!(
+            " ({split} of its compile units keep their debug information in .dwo files, which are not read yet)"
+        );
+    }
+    message
+}
