@@ -4,13 +4,13 @@
 use std::ffi::{CStr, c_char};
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use libbpf_rs::libbpf_sys;
-use libbpf_rs::{AsRawLibbpf as _, ObjectBuilder, OpenObject, PrintLevel, set_print};
+use libbpf_rs::{AsRawLibbpf as _, ObjectBuilder, OpenObject};
 use memmap2::MmapMut;
 
+use crate::messages::{self, Level, Message, capture};
 use crate::object::BpfObject;
 use crate::source::{LineTable, SourceLine};
 
@@ -57,16 +57,16 @@ pub(crate) struct Attempt {
     pub(crate) log: String,
     /// Source lines of the program as the kernel was given it.
     pub(crate) lines: LineTable,
-    /// What libbpf said, a line each.
-    pub(crate) messages: Vec<String>,
+    /// What libbpf said.
+    pub(crate) messages: Vec<Message>,
 }
 
 /// The programs of `object`, also those that libbpf does not load by default.
 ///
 /// Fails if libbpf cannot read the object, with its reason.
 pub(crate) fn programs(object: &BpfObject) -> Result<Vec<Program>> {
-    let (opened, messages) = capture(PrintLevel::Info, || open(object));
-    let opened = opened.map_err(|error| match reasons(&messages) {
+    let (opened, messages) = capture(Level::Debug, || open(object));
+    let opened = opened.map_err(|error| match messages::reasons(&messages) {
         Some(reasons) => anyhow!(reasons),
         None => error,
     })?;
@@ -87,7 +87,7 @@ impl Attempt {
         object: &BpfObject,
         program: &Program,
         log_level: u32,
-        print_level: PrintLevel,
+        print_level: Level,
     ) -> Result<Attempt> {
         let mut log_size = LOG_SIZE;
         loop {
@@ -104,11 +104,6 @@ impl Attempt {
             }
             return Ok(Attempt { outcome, log, lines, messages });
         }
-    }
-
-    /// Why libbpf gave up, in its words.
-    pub(crate) fn libbpf_reasons(&self) -> Option<String> {
-        reasons(&self.messages)
     }
 }
 
@@ -208,10 +203,7 @@ fn forget_pins(opened: &mut OpenObject) -> Result<()> {
 }
 
 /// The source lines of `program`'s instructions, subprograms and relocations in place.
-fn line_table(
-    opened: &OpenObject,
-    program: NonNull<libbpf_sys::bpf_program>,
-) -> LineTable {
+fn line_table(opened: &OpenObject, program: NonNull<libbpf_sys::bpf_program>) -> LineTable {
     // SAFETY: `program` belongs to `opened`.
     let (info, count) = unsafe {
         (
@@ -249,66 +241,9 @@ fn line_table(
     LineTable::new(records.iter().map(row).collect())
 }
 
-/// What libbpf has said since the current [`capture`] began.
-static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-/// Held by the one [`capture`] that may run: libbpf has one print function for the whole process.
-static CAPTURE: Mutex<()> = Mutex::new(());
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Both hold data that is valid whatever happened.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Runs `work` and returns the lines that libbpf printed meanwhile, down to `level`.
-fn capture<T>(level: PrintLevel, work: impl FnOnce() -> T) -> (T, Vec<String>) {
-    let _only_one = lock(&CAPTURE);
-    let collect = |_: PrintLevel, text: String| {
-        let lines = text.trim_end().lines().map(|line| line.trim_start_matches("libbpf: "));
-        lock(&MESSAGES).extend(lines.map(str::to_owned));
-    };
-    lock(&MESSAGES).clear();
-    let before = set_print(Some((level, collect)));
-    let result = work();
-    set_print(before);
-    (result, std::mem::take(&mut *lock(&MESSAGES)))
-}
-
-/// Lines of libbpf that only repeat that something failed, or that nothing did.
-const UNINFORMATIVE: [&str; 6] = [
-    "failed to load object ",
-    ": failed to load: ",
-    ": BPF program load failed: ",
-    ": slot [",
-    "failed to perform CO-RE relocations",
-    "BTF is optional, ignoring",
-];
-
-/// What of libbpf's messages tells why it gave up.
-fn reasons(messages: &[String]) -> Option<String> {
-    let tells = |line: &&String| !UNINFORMATIVE.iter().any(|text| line.contains(text));
-    let mut told: Vec<&str> = messages.iter().filter(tells).map(String::as_str).collect();
-    told.dedup();
-    if told.is_empty() {
-        told.extend(messages.last().map(String::as_str));
-    }
-    (!told.is_empty()).then(|| told.join("; "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_reason_is_not_the_repetition() {
-        let messages = [
-            "map 'm': failed to create: -E2BIG",
-            "failed to load object 'a'",
-        ];
-        let messages = messages.map(str::to_owned);
-        assert_eq!(reasons(&messages).as_deref(), Some("map 'm': failed to create: -E2BIG"));
-        assert_eq!(reasons(&messages[1..]).as_deref(), Some("failed to load object 'a'"));
-        assert_eq!(reasons(&[]), None);
-    }
 
     #[test]
     fn a_log_ends_at_its_nul() {

@@ -114,13 +114,14 @@ const TABLE: &[Entry] = &[
         explain: |case, _| {
             let release = case.callee.unwrap_or("this function");
             (
-                format!("{release} takes only what is still to be released; this is not, or no longer"),
+                format!(
+                    "{release} takes only what is still to be released; this is not, or no longer"
+                ),
                 match case.acquires(case.callee).as_slice() {
                     [] => "release each acquired object once, and nothing else".into(),
-                    acquires => format!(
-                        "pass what {} returned, once on every path",
-                        list(acquires, "or")
-                    ),
+                    acquires => {
+                        format!("pass what {} returned, once on every path", list(acquires, "or"))
+                    }
                 },
             )
         },
@@ -161,7 +162,9 @@ const TABLE: &[Entry] = &[
         explain: |case, _| {
             let callee = case.callee.unwrap_or("the function");
             (
-                format!("{callee} takes only objects that a ufunc returned, not pointers found in them"),
+                format!(
+                    "{callee} takes only objects that a ufunc returned, not pointers found in them"
+                ),
                 match case.acquires(case.callee).as_slice() {
                     [] => "pass what a ufunc returned".into(),
                     acquires => format!("pass what {} returned", list(acquires, "or")),
@@ -175,7 +178,9 @@ const TABLE: &[Entry] = &[
         explain: |_, matched| {
             let [name, offset, size] = matched else { return unknown() };
             (
-                format!("reads {size} byte(s) at offset {offset}, which is not within struct {name}"),
+                format!(
+                    "reads {size} byte(s) at offset {offset}, which is not within struct {name}"
+                ),
                 "stay within the struct; an array in it ends at its declared length".into(),
             )
         },
@@ -184,7 +189,8 @@ const TABLE: &[Entry] = &[
         pattern: "access beyond the end of member * in struct *",
         stage: Stage::Verification,
         explain: |_, matched| {
-            let member = matched.first().and_then(|text| text.split(' ').next()).unwrap_or_default();
+            let member =
+                matched.first().and_then(|text| text.split(' ').next()).unwrap_or_default();
             (
                 format!("reads past the end of member {member}"),
                 "stay within the member; an array ends at its declared length".into(),
@@ -196,7 +202,8 @@ const TABLE: &[Entry] = &[
         stage: Stage::Verification,
         explain: |_, _| {
             (
-                "an object of the application is read at an offset that is known only at run time".into(),
+                "an object of the application is read at an offset that is known only at run time"
+                    .into(),
                 "use a constant index, or copy the array with bpf_probe_read_kernel first".into(),
             )
         },
@@ -244,7 +251,10 @@ const TABLE: &[Entry] = &[
         stage: Stage::Map,
         explain: |_, matched| {
             let name = matched.first().copied().unwrap_or_default();
-            (format!("map {name} does not exist on this kernel"), "use a map type that it has".into())
+            (
+                format!("map {name} does not exist on this kernel"),
+                "use a map type that it has".into(),
+            )
         },
     },
     Entry {
@@ -272,7 +282,10 @@ const TABLE: &[Entry] = &[
         pattern: "invalid *to stack*",
         stage: Stage::Verification,
         explain: |_, _| {
-            ("writes outside of the stack".into(), "stay within the variable's size (the stack has 512 bytes)".into())
+            (
+                "writes outside of the stack".into(),
+                "stay within the variable's size (the stack has 512 bytes)".into(),
+            )
         },
     },
     Entry {
@@ -281,7 +294,9 @@ const TABLE: &[Entry] = &[
         explain: |_, matched| {
             let [value, offset, size] = matched else { return unknown() };
             (
-                format!("{size} byte(s) at offset {offset} are not within the map's value of {value} bytes"),
+                format!(
+                    "{size} byte(s) at offset {offset} are not within the map's value of {value} bytes"
+                ),
                 "bound the index with a comparison just before the access".into(),
             )
         },
@@ -311,7 +326,10 @@ const TABLE: &[Entry] = &[
         stage: Stage::Verification,
         explain: |case, _| {
             (
-                format!("{} is for programs under the GPL only", case.callee.unwrap_or("this function")),
+                format!(
+                    "{} is for programs under the GPL only",
+                    case.callee.unwrap_or("this function")
+                ),
                 "say char LICENSE[] SEC(\"license\") = \"GPL\"; (or \"Dual BSD/GPL\")".into(),
             )
         },
@@ -320,7 +338,8 @@ const TABLE: &[Entry] = &[
         pattern: "program of this type cannot use helper *",
         stage: Stage::Verification,
         explain: |_, matched| {
-            let helper = matched.first().and_then(|text| text.split('#').next()).unwrap_or_default();
+            let helper =
+                matched.first().and_then(|text| text.split('#').next()).unwrap_or_default();
             (
                 format!("programs of this type may not call {helper}"),
                 "check the SEC() of the program: each helper is for some program types only".into(),
@@ -381,7 +400,8 @@ impl<'a> Case<'a> {
 
 /// Explains a rejection; a message that is not in the table stands for itself.
 pub fn explain(case: &Case<'_>) -> Explanation {
-    let matching = |entry: &Entry| Some((entry.stage, entry.explain, captures(entry.pattern, case.reason)?));
+    let matching =
+        |entry: &Entry| Some((entry.stage, entry.explain, captures(entry.pattern, case.reason)?));
     let Some((stage, explain, matched)) = TABLE.iter().find_map(matching) else {
         return Explanation { stage: Stage::Verification, meaning: None, help: None };
     };

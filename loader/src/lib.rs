@@ -23,6 +23,7 @@ mod attempt;
 mod capability;
 pub mod explain;
 pub mod host;
+mod messages;
 pub mod modules;
 pub mod object;
 pub mod report;

@@ -20,8 +20,7 @@ const UNJUDGED: u8 = 2;
 
 fn main() -> ExitCode {
     let Command::Verify(args) = Args::parse().command;
-    let report =
-        verify(&Request { object: &args.object, app: &args.app, verbose: args.verbose });
+    let report = verify(&Request { object: &args.object, app: &args.app, verbose: args.verbose });
     let mut status = report.exit_code();
     if let Err(error) = print(&report, &args)
         && error.kind() != io::ErrorKind::BrokenPipe

@@ -241,7 +241,8 @@ impl Declarations {
         } else {
             for module in generated {
                 let host = &module.metadata.host;
-                text += &format!("module {} is of {host} and lends {}; ", module.name, names(module));
+                text +=
+                    &format!("module {} is of {host} and lends {}; ", module.name, names(module));
             }
             text += &build_commands(app, None);
         }
@@ -270,12 +271,10 @@ fn module_files(sysfs: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether `text` is a whole string somewhere in `bytes`, as all names in BTF are.
+/// Whether `text` may be a name in the BTF `bytes`. What comes before it does not matter: a name
+/// may be the first string, or the end of a longer one.
 fn has_string(bytes: &[u8], text: &str) -> bool {
-    memmem::find_iter(bytes, text).any(|at| {
-        at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&0)
-            && bytes.get(at + text.len()) == Some(&0)
-    })
+    memmem::find_iter(bytes, text).any(|at| bytes.get(at + text.len()) == Some(&0))
 }
 
 fn function_names(btf: &Btf<'_>) -> Result<Vec<String>> {

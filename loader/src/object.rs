@@ -48,7 +48,8 @@ impl BpfObject {
     /// relocatable BPF object with BTF.
     pub fn open(path: &Path) -> Result<BpfObject> {
         let bytes = read(path).with_context(|| format!("failed to read {}", path.display()))?;
-        let kfuncs = kfuncs(&bytes).with_context(|| format!("failed to read {}", path.display()))?;
+        let kfuncs =
+            kfuncs(&bytes).with_context(|| format!("failed to read {}", path.display()))?;
         Ok(BpfObject { path: path.to_owned(), bytes, kfuncs })
     }
 
@@ -115,7 +116,11 @@ fn machine_name(machine: u16) -> String {
 fn kfuncs(bytes: &[u8]) -> Result<Vec<Kfunc>> {
     let file = ElfFile64::<LittleEndian>::parse(bytes).context("failed to read the ELF headers")?;
     let kind = file.elf_header().e_type(LittleEndian);
-    ensure!(kind == elf::ET_REL, "not a relocatable object (ELF type {}); give it to the loader unlinked", kind.0);
+    ensure!(
+        kind == elf::ET_REL,
+        "not a relocatable object (ELF type {}); give it to the loader unlinked",
+        kind.0
+    );
     let Some(section) = file.section_by_name(BTF_SECTION) else {
         bail!("the object has no section {BTF_SECTION}; compile it with -g (and do not strip it)")
     };
@@ -154,9 +159,7 @@ fn extern_functions(btf: &[u8]) -> Result<Vec<String>> {
 
 /// The name without its flavor: libbpf takes `name___anything` for `name`.
 fn essential_name(name: &str) -> &str {
-    let is_separator = |window: &[u8]| {
-        matches!(window, [before, b'_', b'_', b'_', after] if *before != b'_' && *after != b'_')
-    };
+    let is_separator = |window: &[u8]| matches!(window, [before, b'_', b'_', b'_', after] if *before != b'_' && *after != b'_');
     let separator = name.as_bytes().windows(5).rposition(is_separator);
     separator.and_then(|at| name.get(..=at)).unwrap_or(name)
 }
@@ -192,7 +195,8 @@ mod tests {
 
     #[test]
     fn flavors_are_dropped_as_libbpf_drops_them() {
-        let names = ["my_alloc", "my_alloc___v2", "a___b___c", "___x", "x___", "a____b", "a___b____c"];
+        let names =
+            ["my_alloc", "my_alloc___v2", "a___b___c", "___x", "x___", "a____b", "a___b____c"];
         let expected = ["my_alloc", "my_alloc", "a___b", "___x", "x___", "a____b", "a"];
         assert_eq!(names.map(essential_name), expected);
     }

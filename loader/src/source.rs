@@ -24,7 +24,11 @@ pub struct LineTable {
 
 impl LineTable {
     /// A table in which each row holds from its instruction up to the next row's.
+    ///
+    /// Rows of line 0 are left out: the compiler marks with it what it cannot place, and the line
+    /// before says more.
     pub fn new(mut rows: Vec<(u32, SourceLine)>) -> Self {
+        rows.retain(|(_, line)| line.line > 0);
         rows.sort_by_key(|(instruction, _)| *instruction);
         LineTable { rows }
     }
@@ -46,7 +50,7 @@ mod tests {
 
     #[test]
     fn an_instruction_belongs_to_the_row_before_it() {
-        let table = LineTable::new(vec![(4, line(20)), (1, line(10))]);
+        let table = LineTable::new(vec![(4, line(20)), (1, line(10)), (2, line(0))]);
         let found = |at| table.find(at).map(|line| line.line);
         assert_eq!([0, 1, 3, 4, 99].map(found), [None, Some(10), Some(10), Some(20), Some(20)]);
     }

@@ -5,13 +5,13 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use libbpf_rs::PrintLevel;
 use ufunc_gen::kernel::SYSFS_BTF;
 
 use crate::attempt::{self, Attempt, Outcome, Program, log_level};
 use crate::capability;
 use crate::explain::{self, Case};
 use crate::host::App;
+use crate::messages::{self, Level, Message};
 use crate::modules::{self, LoadedModule};
 use crate::object::BpfObject;
 use crate::report::{Acquisition, Failure, ProgramReport, Report, Stage, Verdict};
@@ -81,7 +81,7 @@ fn judge_program(
     module: Option<&LoadedModule>,
     verbose: bool,
 ) -> Result<ProgramReport> {
-    let print_level = if verbose { PrintLevel::Debug } else { PrintLevel::Info };
+    let print_level = if verbose { Level::Debug } else { Level::Info };
     let mut attempt = Attempt::new(object, program, log_level::STATISTICS, print_level)?;
     if matches!(attempt.outcome, Outcome::Refused { .. }) && !is_loaded_but_for_slots(&attempt) {
         let level = if verbose { log_level::EVERYTHING } else { log_level::PATH };
@@ -96,7 +96,8 @@ fn judge_program(
 /// libbpf does that once all programs that it was to load are loaded, and says so in no other way.
 fn is_loaded_but_for_slots(attempt: &Attempt) -> bool {
     attempt.messages.iter().any(|message| {
-        message.starts_with("map '") && message.contains("': failed to initialize slot [")
+        let text = &message.text;
+        text.starts_with("map '") && text.contains("': failed to initialize slot [")
     })
 }
 
@@ -138,7 +139,8 @@ impl ProgramReport {
         };
         let statistics = log.statistics;
         let log = Some(attempt.log).filter(|log| !log.is_empty());
-        ProgramReport { statistics, log, libbpf: attempt.messages, ..report }
+        let libbpf = attempt.messages.into_iter().map(|message| message.text).collect();
+        ProgramReport { statistics, log, libbpf, ..report }
     }
 
     /// The verifier said no.
@@ -175,7 +177,7 @@ impl ProgramReport {
     fn unjudged(program: &Program, stage: Stage, errno: i32, attempt: &Attempt) -> Self {
         let error = io::Error::from_raw_os_error(errno);
         let reason = VerifierLog::parse(&attempt.log).reason.map(str::to_owned);
-        let reason = reason.or_else(|| attempt.libbpf_reasons());
+        let reason = reason.or_else(|| messages::reasons(&attempt.messages));
         ProgramReport {
             stage: Some(stage),
             errno: Some(errno),
@@ -200,11 +202,7 @@ fn is_verdict(log: &VerifierLog<'_>) -> bool {
 }
 
 /// Where the instruction came from: as the compiler recorded it, else as the log shows it.
-fn locate(
-    index: u32,
-    shown: Option<Instruction<'_>>,
-    lines: &LineTable,
-) -> Option<SourceLine> {
+fn locate(index: u32, shown: Option<Instruction<'_>>, lines: &LineTable) -> Option<SourceLine> {
     let from_log = || {
         let source = shown?.source?;
         let (file, line) = source.place?;
@@ -215,7 +213,7 @@ fn locate(
 }
 
 /// What libbpf was doing when it gave up, by what it said.
-fn failed_stage(messages: &[String]) -> Stage {
+fn failed_stage(messages: &[Message]) -> Stage {
     const STAGES: [(&str, Stage); 8] = [
         ("extern (", Stage::Kfunc),
         ("extern '", Stage::Kfunc),
@@ -226,8 +224,10 @@ fn failed_stage(messages: &[String]) -> Stage {
         ("BTF", Stage::Btf),
         ("struct_ops", Stage::Map),
     ];
-    let stage = |message: &String| {
-        STAGES.iter().find(|(text, _)| message.contains(text)).map(|(_, stage)| *stage)
+    let stage = |message: &Message| {
+        let text = message.text.as_str();
+        let known = STAGES.iter().find(|(known, _)| text.contains(known));
+        known.filter(|_| !text.contains("ignoring")).map(|(_, stage)| *stage)
     };
-    messages.iter().filter(|message| !message.contains("optional")).find_map(stage).unwrap_or(Stage::Load)
+    messages.iter().find_map(stage).unwrap_or(Stage::Load)
 }

@@ -17,11 +17,29 @@ archive_sources() {
 	printf 'deb [%s] %s %s main\n' "$options" "$2" "$1"
 }
 
+# What this machine's administrator has set for every archive, as options of apt: the way through a proxy, and whether lists
+# past their date count.
+machine_apt_settings() {
+	apt-config dump | grep -Ei '^Acquire::(([a-z]+::)?(Proxy|Timeout|Retries)|[a-z]+::Proxy::[^ ]+|Check-Valid-Until|ForceIPv[46]) ' || true
+}
+
+# Says so when the lists of a suite are past the date up to which the archive vouches for them, and were taken all the same.
+note_expired_lists() {
+	local list until
+	for list in "$archive_dir"/state/lists/*_InRelease; do
+		until=$(sed -n 's/^Valid-Until: //p' "$list")
+		[[ $until && $(date -d "$until" +%s) -lt $(date +%s) ]] || continue
+		printf 'the lists of %s were valid until %s; taken all the same, as %s says (signatures are verified)\n' \
+			"$(sed -n 's/^Codename: //p' "$list")" "$until" \
+			"$([[ ${UFUNC_ALLOW_EXPIRED:-} ]] && echo UFUNC_ALLOW_EXPIRED || echo "this machine's apt configuration")"
+	done
+}
+
 # Runs an apt tool on the private state in $archive_dir.
 archive_apt() {
 	local tool=$1
 	shift
-	# The machine's apt.conf.d still counts, for the sake of its proxy settings.
+	# Only sources and state are replaced: the machine's apt.conf.d still counts.
 	"$tool" -o Dir::State="$archive_dir/state" -o Dir::State::status="$archive_dir/status" \
 		-o Dir::Cache="$archive_dir/cache" -o Dir::Etc::SourceList="$archive_dir/sources.list" \
 		-o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \

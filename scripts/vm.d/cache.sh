@@ -51,11 +51,16 @@ fact() {
 
 # Takes the suite's build lock for the rest of this process's life, on descriptor 8.
 lock_suite() {
-	mkdir -p "$vm_cache/$1"
-	exec 8>"$vm_cache/$1/build.lock"
-	flock -n 8 && return
-	note "waiting: another process prepares or cleans $1 ($vm_cache/$1)"
-	flock 8
+	while :; do
+		mkdir -p "$vm_cache/$1"
+		exec 8>"$vm_cache/$1/build.lock"
+		if ! flock -n 8; then
+			note "waiting: another process prepares or cleans $1 ($vm_cache/$1)"
+			flock 8
+		fi
+		# Whoever held it may have removed the folder, and the lock with it: then this one locks nothing.
+		[[ $vm_cache/$1/build.lock -ef /proc/self/fd/8 ]] && return
+	done
 }
 
 unlock_suite() {
@@ -95,6 +100,13 @@ remove_leftovers() {
 	done
 }
 
+# retire_folder DIR FLOCK-OPTIONS…: makes it count as not ready, unless somebody uses it.
+retire_folder() {
+	local folder=$1
+	shift
+	[[ ! -e $folder/use.lock ]] || flock "$@" "$folder/use.lock" rm -f "$folder/ready"
+}
+
 # What other processes do not hold, but for the folder that is current.
 remove_outdated() {
 	local folder current
@@ -102,7 +114,7 @@ remove_outdated() {
 	for folder in "$vm_cache/$1"/*/; do
 		folder=${folder%/}
 		[[ -L $folder || ${folder##*/} == "$current" || ! -d $folder ]] && continue
-		if [[ -e $folder/use.lock ]] && ! flock -n "$folder/use.lock" rm -f "$folder/ready"; then
+		if ! retire_folder "$folder" -n; then
 			note "keeping $folder for now: a running process uses it"
 			continue
 		fi
@@ -111,13 +123,25 @@ remove_outdated() {
 	done
 }
 
-# Run folders whose process is gone: their lock is free.
+# Makes a folder for this run, sets vm_run to it, and holds it on descriptor 7; removes those whose process is gone, as the
+# free lock tells.
+open_run() {
+	mkdir -p "$vm_cache/runs"
+	exec 6>"$vm_cache/runs/.lock"
+	flock 6
+	remove_dead_runs
+	vm_run=$(mktemp -d "$vm_cache/runs/XXXXXX")
+	exec 7>"$vm_run/lock"
+	flock 7
+	exec 6>&-
+}
+
 remove_dead_runs() {
 	local folder
 	for folder in "$vm_cache"/runs/*/; do
 		folder=${folder%/}
-		[[ -e $folder/lock ]] || continue
-		flock -n "$folder/lock" true || continue
+		[[ -d $folder ]] || continue
+		[[ ! -e $folder/lock ]] || flock -n "$folder/lock" true || continue
 		refuse_mounts_below "$folder"
 		rm -rf --one-file-system "$folder"
 	done

@@ -8,6 +8,8 @@
 vm_environment=(TERM LANG LC_ALL RUST_BACKTRACE RUST_LOG NO_COLOR CARGO_TERM_COLOR CI)
 vm_default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 vm_boot_timeout=${UFUNC_VM_BOOT_TIMEOUT:-120}
+[[ $vm_boot_timeout =~ ^[1-9][0-9]{0,8}$ ]] ||
+	die 2 "UFUNC_VM_BOOT_TIMEOUT=$vm_boot_timeout: it must be a whole number from 1"
 
 # virtiofsd comes with qemu on older Debian, in a package of its own on newer.
 find_virtiofsd() {
@@ -55,16 +57,14 @@ choose_accelerator() {
 	vm_accel=${answer##* }
 }
 
-# What went wrong in a run, and the console's tail. explain_failure TEXT [HINT…], in the run's folder.
+# What went wrong in a run, and the tails of LOGS: explain_failure "LOGS" TEXT [HINT…].
 explain_failure() {
-	local log
+	local log logs=$1
+	shift
 	error "$@"
-	for log in console qemu.log virtiofsd.log; do
+	for log in $logs; do
 		[[ -s $vm_run/$log ]] || continue
-		case $log in
-		console) printf '%s--- the end of the guest'\''s console ---%s\n' "$ui_bold" "$ui_reset" ;;
-		*) printf '%s--- %s ---%s\n' "$ui_bold" "$log" "$ui_reset" ;;
-		esac
+		printf '%s--- the end of %s ---%s\n' "$ui_bold" "$log" "$ui_reset"
 		tail -n 40 "$vm_run/$log" | tr -d '\r'
 	done >&2
 }
@@ -77,20 +77,24 @@ conclude() {
 	exit) return "$detail" ;;
 	interrupted) return $((128 + detail)) ;;
 	timeout)
-		explain_failure "the command did not end within ${vm_timeout}s, counted from the VM's start" \
+		explain_failure console "the command did not end within ${vm_timeout}s, counted from the VM's start" \
 			"give it longer with --timeout SECS, or look for what hangs"
 		return 124
 		;;
 	boot-timeout)
-		explain_failure "the guest did not come up within ${vm_boot_timeout}s (accelerator: $vm_accel)" \
+		explain_failure "console qemu.log virtiofsd.log" "the guest did not come up within ${vm_boot_timeout}s (accelerator: $vm_accel)" \
 			"on a very busy machine set UFUNC_VM_BOOT_TIMEOUT=SECS"
 		;;
 	lost)
 		panic=$(grep -m 1 -o 'Kernel panic - not syncing.*' "$vm_run/console" 2>/dev/null | tr -d '\r') || true
-		explain_failure "the guest went down before the command ended${panic:+: $panic}"
+		if [[ $panic ]]; then
+			explain_failure console "the guest went down before the command ended: $panic"
+		else
+			explain_failure "console qemu.log virtiofsd.log" "the guest went down before the command ended"
+		fi
 		;;
-	failed) explain_failure "$detail" ;;
-	*) explain_failure "the VM's relay ended without a word (status $relay_status)" ;;
+	failed) explain_failure "console qemu.log" "$detail" ;;
+	*) explain_failure "console qemu.log virtiofsd.log" "the VM's relay ended without a word (status $relay_status)" ;;
 	esac
 	return 125
 }
@@ -112,11 +116,7 @@ run_guest() {
 		fi
 	done
 
-	mkdir -p "$vm_cache/runs"
-	remove_dead_runs
-	vm_run=$(mktemp -d "$vm_cache/runs/XXXXXX")
-	exec 7>"$vm_run/lock"
-	flock 7
+	open_run
 	: >"$vm_run/console"
 	if [[ $vm_verbose ]]; then
 		note "accelerator: $vm_accel; kernel: $(fact "$vm_folder" release)"

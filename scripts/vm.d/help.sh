@@ -49,7 +49,7 @@ help_prepare() {
 		and sources in the same version, and whose rustc it still has; says which newer ones it passed over, and why. The
 		chroot gets that very rustc: Rust symbols in a module match the kernel's only then.
 
-		Needs root, about 4 GB of disk while it works, half of it after, and a Debian mirror. Missing packages of this
+		Needs root, about 3 GB of disk while it works, half of that after, and a Debian mirror. Missing packages of this
 		machine are installed by apt-get. Interrupting is safe: what is half made is never used, and the next call removes it.
 
 		examples:

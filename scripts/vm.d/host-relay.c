@@ -22,6 +22,8 @@
 
 #define QEMU_FD 3
 
+static const int watched[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
+
 static const char *outcome_path, *qemu_log_path = "/dev/null";
 static pid_t qemu = -1;
 static struct termios saved_terminal;
@@ -178,6 +180,41 @@ static void send_start(int fd, const struct run *run)
 		fail("failed to send the command");
 }
 
+/*
+ * Frames on their way to the guest. Never waited for: a guest that does not read its input may just be waiting for its
+ * output to be read.
+ */
+static char queue[2 * CHUNK];
+static size_t queued;
+
+static void flush_queue(int fd)
+{
+	while (queued) {
+		ssize_t n = send(fd, queue, queued, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return; /* full; or gone, which reading will tell */
+		queued -= (size_t)n;
+		memmove(queue, queue + n, queued);
+	}
+}
+
+/* Input is read only while the queue is empty, so that there is room for a chunk and some sizes of the window. */
+static void queue_frame(int fd, enum frame_type type, const void *data, size_t length)
+{
+	struct frame_header header = { .type = type, .length = (uint32_t)length };
+
+	if (queued + sizeof(header) + length > sizeof(queue))
+		return;
+	memcpy(queue + queued, &header, sizeof(header));
+	if (length)
+		memcpy(queue + queued + sizeof(header), data, length);
+	queued += sizeof(header) + length;
+	flush_queue(fd);
+}
+
 static void send_size(int fd)
 {
 	struct winsize size = terminal_size();
@@ -185,7 +222,7 @@ static void send_size(int fd)
 
 	append_number(&at, buffer + sizeof(buffer), size.ws_row);
 	append_number(&at, buffer + sizeof(buffer), size.ws_col);
-	send_frame(fd, FRAME_WINSIZE, buffer, (size_t)(at - buffer));
+	queue_frame(fd, FRAME_WINSIZE, buffer, (size_t)(at - buffer));
 }
 
 static void take_exit(const struct run *run, const char *payload)
@@ -299,52 +336,52 @@ static void take_signal(int signals, int agent, int started)
 static void serve(int agent, const struct run *run, double boot_timeout, double timeout)
 {
 	static char buffer[CHUNK];
-	const int taken[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
 	/* A terminal is not read without --tty: a run in the background must not stop for it. */
 	int input = run->tty || !isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
+	int started = 0, told_end = 0, signals;
 	double begin = now();
-	int started = 0, signals;
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
-		sigaddset(&set, taken[i]);
+	for (size_t i = 0; i < sizeof(watched) / sizeof(*watched); i++)
+		sigaddset(&set, watched[i]);
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
 		fail("failed to watch for signals");
 	for (;;) {
 		struct pollfd pfds[] = {
-			{ .fd = agent, .events = POLLIN },
+			{ .fd = agent, .events = queued ? POLLIN | POLLOUT : POLLIN },
 			{ .fd = signals, .events = POLLIN },
-			{ .fd = started ? input : -1, .events = POLLIN },
+			{ .fd = started && !queued ? input : -1, .events = POLLIN },
 		};
-		double elapsed = now() - begin, limit = timeout;
+		int booting = !started && (!timeout || boot_timeout < timeout);
+		double limit = booting ? boot_timeout : timeout;
+		double left = limit - (now() - begin);
 
-		if (!started && (!limit || boot_timeout < limit))
-			limit = boot_timeout;
-		if (limit && elapsed >= limit)
-			finish(124 + (limit != timeout), limit == timeout ? "timeout" : "boot-timeout", NULL);
-		if (poll(pfds, 3, limit ? (int)((limit - elapsed) * 1000) + 1 : -1) < 0 && errno != EINTR)
+		if (limit && left <= 0) {
+			if (booting)
+				finish(125, "boot-timeout", NULL);
+			finish(124, "timeout", NULL);
+		}
+		if (poll(pfds, 3, limit ? (int)(left * 1000) + 1 : -1) < 0 && errno != EINTR)
 			fail("failed to wait for the guest");
 		if (pfds[1].revents)
 			take_signal(signals, agent, started);
-		if (pfds[0].revents && !take_input(agent, run, &started))
+		if (pfds[0].revents & POLLOUT)
+			flush_queue(agent);
+		if (pfds[0].revents & ~POLLOUT && !take_input(agent, run, &started))
 			finish(125, "lost", NULL);
 		if (pfds[2].revents) {
 			ssize_t n = read(input, buffer, sizeof(buffer));
 
-			if (n < 0 && errno != EINTR && errno != EAGAIN)
-				n = 0;
-			if (n >= 0 && send_frame(agent, FRAME_STDIN, buffer, (size_t)n))
-				finish(125, "lost", NULL);
-			if (n == 0)
+			if (n > 0)
+				queue_frame(agent, FRAME_STDIN, buffer, (size_t)n);
+			else if (n == 0 || (errno != EINTR && errno != EAGAIN))
 				input = -1;
 		}
-		if (started && input == -1 && !run->tty && isatty(STDIN_FILENO)) {
-			static int told;
-
-			if (!told++)
-				send_frame(agent, FRAME_STDIN, NULL, 0);
+		if (started && input == -1 && !queued && !told_end) {
+			queue_frame(agent, FRAME_STDIN, NULL, 0);
+			told_end = 1;
 		}
 	}
 }
@@ -357,7 +394,6 @@ int main(int argc, char **argv)
 		{ "boot-timeout", required_argument, NULL, 'b' }, { "timeout", required_argument, NULL, 'l' },
 		{ "outcome", required_argument, NULL, 'o' }, { "qemu-log", required_argument, NULL, 'q' }, { 0 },
 	};
-	const int blocked[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
 	struct run run = { .directory = "/" };
 	double boot_timeout = 120, timeout = 0;
 	unsigned char random_bytes[16];
@@ -388,9 +424,9 @@ int main(int argc, char **argv)
 
 	/* A shell starts background jobs with these ignored, and what is ignored never reaches a signalfd. */
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(blocked) / sizeof(*blocked); i++) {
-		signal(blocked[i], SIG_DFL);
-		sigaddset(&set, blocked[i]);
+	for (size_t i = 0; i < sizeof(watched) / sizeof(*watched); i++) {
+		signal(watched[i], SIG_DFL);
+		sigaddset(&set, watched[i]);
 	}
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);

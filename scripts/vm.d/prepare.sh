@@ -5,7 +5,7 @@
 # cache.sh.
 
 # Room for the chroot, the tree and what is only there meanwhile; measured, with some to spare.
-vm_needed_mib=4000
+vm_needed_mib=3000
 
 # runs COMMAND in mount and process namespaces of its own: when it ends, or this process does in whatever way, its mounts are
 # gone and its processes too.
@@ -71,8 +71,10 @@ make_folder() {
 	folder=$vm_cache/$suite/$release
 	# One of the same name is outdated (an older recipe), half removed, or about to be replaced by a refresh.
 	if [[ -e $folder ]]; then
-		if [[ -e $folder/use.lock ]] && ! flock -w 600 "$folder/use.lock" rm -f "$folder/ready"; then
-			die 125 "$folder is still in use by another process" "try again when it has ended"
+		if ! retire_folder "$folder" -n; then
+			note "waiting: another process uses $folder, which is to be replaced"
+			retire_folder "$folder" -w 600 ||
+				die 125 "$folder is still in use by another process" "try again when it has ended"
 		fi
 		remove_folder "$folder"
 	fi

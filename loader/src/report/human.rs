@@ -39,6 +39,9 @@ pub fn write(
         if let Some(log) = shown.flatten().and_then(&log) {
             write_log(&log, out)?;
         }
+        if program.verdict != Verdict::Accepted {
+            writeln!(out)?;
+        }
     }
     write_summary(report, out)
 }
@@ -69,7 +72,9 @@ fn write_program(program: &ProgramReport, out: &mut impl Write) -> io::Result<()
     writeln!(out, "  {FAINT}({section}){FAINT:#}")?;
     let Some(reason) = &program.reason else { return Ok(()) };
     match program.stage.filter(|_| program.verdict == Verdict::Unjudged) {
-        Some(stage) => writeln!(out, "{INDENT}failed at {}: {}", stage.describe(), printable(reason))?,
+        Some(stage) => {
+            writeln!(out, "{INDENT}failed at {}: {}", stage.describe(), printable(reason))?
+        }
         None => writeln!(out, "{INDENT}{}", printable(reason))?,
     }
     for line in explanation(program).lines() {
@@ -96,7 +101,8 @@ fn explanation(program: &ProgramReport) -> String {
         }
         None => group = group.elements(meaning.map(|text| Level::NOTE.message(printable(text)))),
     }
-    group = group.elements(program.help.as_deref().map(|text| Level::HELP.message(printable(text))));
+    group =
+        group.elements(program.help.as_deref().map(|text| Level::HELP.message(printable(text))));
     if group.is_empty() {
         return String::new();
     }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tests against the kernel that the virtual machine runs: it is a real one, and so are its
+//! verdicts.
+//!
+//! `scripts/test` builds what they need and runs them in the guest. They load and unload modules,
+//! one after the other, so they must have the machine to themselves.
+
+mod guest;
+mod lifecycle;
+mod modules;
+mod verdicts;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // There is one kernel.
+    arguments.test_threads = Some(1);
+    let trials = match trials() {
+        Ok(trials) => trials,
+        Err(error) => vec![Trial::test("setup", move || Err(format!("{error:#}").into()))],
+    };
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trials() -> anyhow::Result<Vec<Trial>> {
+    guest::require()?;
+    let mut trials = verdicts::trials()?;
+    trials.extend(lifecycle::trials());
+    trials.extend(modules::trials()?);
+    Ok(trials)
+}
