@@ -5,6 +5,7 @@ use ufunc_gen::metadata::Role;
 
 use crate::modules::LoadedModule;
 use crate::report::{Stage, list};
+use crate::verifier_log::Diagnosis;
 
 /// A rejection, as far as its explanation depends on it.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +16,12 @@ pub struct Case<'a> {
     pub callee: Option<&'a str>,
     /// The function that returned what is not released.
     pub acquired_by: Option<&'a str>,
+    /// The ufunc called last, before the failing instruction, that releases something.
+    pub released_by: Option<&'a str>,
     /// The module that lends the ufuncs.
     pub module: Option<&'a LoadedModule>,
+    /// How the kernel itself explains it.
+    pub diagnosis: Option<&'a Diagnosis>,
 }
 
 /// What a rejection means.
@@ -42,6 +47,9 @@ struct Entry {
 /// Patterns of [`unreleased`] and of its explanation.
 const UNRELEASED: &str = "Unreleased reference id=* alloc_insn=*";
 
+/// What libbpf puts into the log for a relocation that failed, here and in [`missing_member`].
+const UNRESOLVED: &str = "failed to resolve CO-RE relocation <*> [*] * (*";
+
 /// The messages of kernels 6.11 to 7.2. The first entry that matches is taken.
 const TABLE: &[Entry] = &[
     Entry {
@@ -53,7 +61,7 @@ const TABLE: &[Entry] = &[
                 None => "what it acquired".into(),
             };
             (
-                format!("the program can end here with {object} unreleased"),
+                format!("after this the program can end with {object} unreleased"),
                 match case.releases(case.acquired_by).as_slice() {
                     [] => "release it on every path".into(),
                     releases => {
@@ -91,11 +99,18 @@ const TABLE: &[Entry] = &[
     Entry {
         pattern: "R* invalid mem access 'scalar'",
         stage: Stage::Verification,
-        explain: |_, _| {
-            (
+        explain: |case, _| match case.released_by {
+            Some(release) => (
+                format!(
+                    "this is no pointer any more: {release} may have released the object before"
+                ),
+                "read the object before it is released".into(),
+            ),
+            None => (
                 "to the verifier this is a number, not a pointer that may be read".into(),
-                "read memory of the application with bpf_probe_read_user or BPF_CORE_READ_USER; an object that was released may not be read at all".into(),
-            )
+                "read memory of the application with bpf_probe_read_user or BPF_CORE_READ_USER"
+                    .into(),
+            ),
         },
     },
     Entry {
@@ -235,11 +250,10 @@ const TABLE: &[Entry] = &[
         },
     },
     Entry {
-        pattern: "failed to resolve CO-RE relocation <*> [*] *",
+        pattern: UNRESOLVED,
         stage: Stage::Relocation,
         explain: |_, matched| {
-            let [_, _, spec] = matched else { return unknown() };
-            let what = spec.split(" (").next().unwrap_or(spec);
+            let [_, _, what, _] = matched else { return unknown() };
             (
                 format!("neither the kernel nor a loaded module has {what}"),
                 "the type or member must exist, by that name, in the application that this program is for; guard what may be missing with bpf_core_field_exists".into(),
@@ -398,21 +412,35 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Explains a rejection; a message that is not in the table stands for itself.
+/// Explains a rejection. A message that is not in the table is explained as the kernel explains
+/// it, or stands for itself.
 pub fn explain(case: &Case<'_>) -> Explanation {
     let matching =
         |entry: &Entry| Some((entry.stage, entry.explain, captures(entry.pattern, case.reason)?));
-    let Some((stage, explain, matched)) = TABLE.iter().find_map(matching) else {
-        return Explanation { stage: Stage::Verification, meaning: None, help: None };
+    let (stage, (meaning, help)) = match TABLE.iter().find_map(matching) {
+        Some((stage, explain, matched)) => (stage, explain(case, &matched)),
+        None => (Stage::Verification, unknown()),
     };
-    let (meaning, help) = explain(case, &matched);
-    let said = |text: String| (!text.is_empty()).then_some(text);
-    Explanation { stage, meaning: said(meaning), help: said(help) }
+    let or_kernel = |own: String, kernel: fn(&Diagnosis) -> &String| {
+        let text = if own.is_empty() { case.diagnosis.map(kernel).cloned() } else { Some(own) };
+        text.filter(|text| !text.is_empty())
+    };
+    Explanation {
+        stage,
+        meaning: or_kernel(meaning, |diagnosis| &diagnosis.reason),
+        help: or_kernel(help, |diagnosis| &diagnosis.suggestion),
+    }
 }
 
 /// Index of the instruction that acquired what `reason` says is not released.
 pub fn unreleased(reason: &str) -> Option<u32> {
     captures(UNRELEASED, reason)?.get(1)?.parse().ok()
+}
+
+/// The member whose relocation failed according to `reason`.
+pub fn missing_member(reason: &str) -> Option<&str> {
+    let (_, member) = captures(UNRESOLVED, reason)?.get(2)?.rsplit_once('.')?;
+    member.split('[').next()
 }
 
 /// What to do where the kernel answered `errno` without a verdict.

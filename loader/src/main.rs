@@ -35,12 +35,20 @@ fn main() -> ExitCode {
 fn print(report: &Report, args: &VerifyArgs) -> io::Result<()> {
     if args.verbose {
         let mut stderr = io::stderr().lock();
-        for line in report.programs.iter().flat_map(|program| &program.libbpf) {
+        let messages = report.programs.iter().flat_map(|program| &program.libbpf);
+        for line in messages.flat_map(|message| message.lines()) {
             writeln!(stderr, "libbpf: {}", human::printable(line))?;
         }
     }
     if let Some(failure) = &report.failure {
         print_error(&format!("{:#}", failure.error));
+    }
+    let unjudged = report.count(Verdict::Unjudged);
+    if unjudged > 0 {
+        print_error(&format!(
+            "{unjudged} of {} programs could not be judged",
+            report.programs.len()
+        ));
     }
     let whole_by_default = args.json || args.verbose;
     let mode = args.log.unwrap_or(if whole_by_default { LogMode::Full } else { LogMode::None });

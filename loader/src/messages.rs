@@ -23,14 +23,14 @@ pub(crate) enum Level {
     Debug = libbpf_sys::LIBBPF_DEBUG,
 }
 
-/// A line that libbpf printed.
+/// What libbpf printed at once: mostly a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) level: Level,
     pub(crate) text: String,
 }
 
-/// What libbpf has said since the current [`capture`] began.
+/// All that libbpf has said since the current [`capture`] began.
 static SAID: Mutex<Vec<Message>> = Mutex::new(Vec::new());
 /// Down to which level it is kept.
 static WANTED: AtomicU32 = AtomicU32::new(Level::Warn as u32);
@@ -73,8 +73,8 @@ unsafe extern "C" fn keep(
         _ => Level::Debug,
     };
     let text = String::from_utf8_lossy(&bytes);
-    let lines = text.trim_end().lines().map(|line| line.trim_start_matches("libbpf: "));
-    lock(&SAID).extend(lines.map(|line| Message { level, text: line.to_owned() }));
+    let text = text.trim_end().trim_start_matches("libbpf: ").to_owned();
+    lock(&SAID).push(Message { level, text });
     0
 }
 
@@ -84,7 +84,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Text of warnings that only repeat that something failed, or are about nothing that matters.
-const UNINFORMATIVE: [&str; 7] = [
+const UNINFORMATIVE: [&str; 9] = [
+    "-- BEGIN ",
+    "BTF loading error: ",
     "failed to load object ",
     ": failed to load: ",
     ": BPF program load failed: ",

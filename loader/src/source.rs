@@ -38,6 +38,12 @@ impl LineTable {
         let after = self.rows.partition_point(|(start, _)| *start <= instruction);
         self.rows[..after].last().map(|(_, line)| line)
     }
+
+    /// The line of the first row after the one that [`LineTable::find`] takes.
+    pub fn find_after(&self, instruction: u32) -> Option<&SourceLine> {
+        let after = self.rows.partition_point(|(start, _)| *start <= instruction);
+        self.rows.get(after).map(|(_, line)| line)
+    }
 }
 
 #[cfg(test)]
@@ -53,5 +59,7 @@ mod tests {
         let table = LineTable::new(vec![(4, line(20)), (1, line(10)), (2, line(0))]);
         let found = |at| table.find(at).map(|line| line.line);
         assert_eq!([0, 1, 3, 4, 99].map(found), [None, Some(10), Some(10), Some(20), Some(20)]);
+        let after = |at| table.find_after(at).map(|line| line.line);
+        assert_eq!([0, 1, 4].map(after), [Some(10), Some(20), None]);
     }
 }

@@ -15,9 +15,10 @@
 //! ```
 //!
 //! The reason is the first message after the last instruction: what follows it are consequences,
-//! statistics and, since 7.3, a structured report of the same.
+//! statistics and, since 7.3, a structured report of the same ([`Diagnosis`]).
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 
 /// An instruction as the log shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,18 +64,31 @@ pub struct Statistics {
     pub microseconds: Option<u64>,
 }
 
+/// What the structured report of kernels since 7.3 says, beside the message of old.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Category and problem, `Resource Lifetime Safety: Unreleased resource`.
+    pub title: String,
+    /// What is wrong, in a sentence or two.
+    pub reason: String,
+    /// What to do about it.
+    pub suggestion: String,
+}
+
 /// The log of one verification.
 #[derive(Clone, Debug, Default)]
 pub struct VerifierLog<'a> {
     /// Why the program was rejected; `None` if it was not, or not by the verifier.
     pub reason: Option<&'a str>,
-    /// The lines after the reason that belong to it.
-    pub details: Vec<&'a str>,
+    /// The same as the kernel itself explains it.
+    pub diagnosis: Option<Diagnosis>,
     /// The instruction that the reason is about.
     pub failed_at: Option<Instruction<'a>>,
     /// The numbers at the end.
     pub statistics: Option<Statistics>,
     instructions: BTreeMap<u32, Instruction<'a>>,
+    /// Indexes of the instructions, as the log goes through them.
+    path: Vec<u32>,
 }
 
 impl<'a> VerifierLog<'a> {
@@ -82,15 +96,17 @@ impl<'a> VerifierLog<'a> {
     pub fn parse(log: &'a str) -> Self {
         let mut parsed = VerifierLog::default();
         let mut source = None;
-        let mut messages = Vec::new();
-        for line in log.lines().map(str::trim_end) {
+        let mut message = None;
+        let mut lines = log.lines().map(str::trim_end).peekable();
+        while let Some(line) = lines.next() {
             match Line::parse(line) {
                 Line::Source(found) => source = Some(found),
                 Line::Instruction { index, text } => {
                     let instruction = Instruction { index, text, source };
                     parsed.instructions.insert(index, instruction);
+                    parsed.path.push(index);
                     parsed.failed_at = Some(instruction);
-                    messages.clear();
+                    message = None;
                 }
                 Line::Statistics(found) => {
                     let microseconds = parsed.statistics.and_then(|known| known.microseconds);
@@ -99,12 +115,22 @@ impl<'a> VerifierLog<'a> {
                 Line::Time(found) => {
                     parsed.statistics.get_or_insert_default().microseconds = Some(found);
                 }
+                Line::Report { title } => {
+                    message = message.or(Some(title));
+                    parsed.diagnosis = Some(Diagnosis::read(title, &mut lines));
+                }
                 Line::Noise => {}
-                Line::Message(text) => messages.push(text),
+                Line::Message(text) => message = message.or(Some(text)),
             }
         }
-        parsed.take_reason(&messages);
+        parsed.reason = message;
+        parsed.failed_at = parsed.failed_at.or_else(|| named_instruction(message?));
         parsed
+    }
+
+    /// The instructions in the order in which the log goes through them.
+    pub fn path(&self) -> impl DoubleEndedIterator<Item = Instruction<'a>> {
+        self.path.iter().filter_map(|index| self.instruction(*index))
     }
 
     /// The instruction at `index`, if the log shows it.
@@ -126,29 +152,54 @@ impl<'a> VerifierLog<'a> {
         }
         excerpt
     }
+}
 
-    fn take_reason(&mut self, messages: &[&'a str]) {
-        let report = messages.iter().position(|line| line.starts_with(REPORT));
-        let (messages, report) = match report {
-            Some(at) => (&messages[..at], messages.get(at)),
-            None => (messages, None),
-        };
-        let in_report = || report.and_then(|line| line.strip_prefix(REPORT)).map(str::trim);
-        self.reason = messages.first().copied().or_else(in_report);
-        self.details = messages.get(1..).unwrap_or_default().to_vec();
-        // Checks before the first instruction name the one that they are about.
-        if let (None, Some(reason)) = (self.failed_at, self.reason) {
-            let index = reason.split_once("insn ").map(|(_, after)| after).and_then(leading_number);
-            self.failed_at = index.map(|index| Instruction { index, text: "", source: None });
+impl Diagnosis {
+    /// Reads the report's paragraphs up to its end, which is a line that belongs to none.
+    fn read<'a>(title: &str, lines: &mut Peekable<impl Iterator<Item = &'a str>>) -> Self {
+        let mut diagnosis = Diagnosis { title: title.to_owned(), ..Diagnosis::default() };
+        let mut paragraph = None;
+        while let Some(line) =
+            lines.next_if(|line| line.is_empty() || line.starts_with(' ') || is_heading(line))
+        {
+            if is_heading(line) {
+                paragraph = Some(line);
+                continue;
+            }
+            let text = match paragraph {
+                Some("Reason:") => &mut diagnosis.reason,
+                Some("Suggestion:") => &mut diagnosis.suggestion,
+                _ => continue,
+            };
+            if !text.is_empty() && !line.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(line.trim_start());
         }
+        diagnosis
     }
 }
 
-/// What begins the structured report that kernels since 7.3 print beside the message.
-const REPORT: &str = "Verification failed:";
+/// Whether the line begins a paragraph of the structured report: `Causal path:`.
+fn is_heading(line: &str) -> bool {
+    let words = line.strip_suffix(':');
+    words.is_some_and(|words| {
+        words.starts_with(|char: char| char.is_ascii_uppercase())
+            && words.chars().all(|char| char.is_ascii_alphabetic() || char == ' ')
+    })
+}
+
+/// The instruction that a check before the first one names: `unreachable insn 5`.
+fn named_instruction(reason: &str) -> Option<Instruction<'_>> {
+    let (_, after) = reason.split_once("insn ")?;
+    Some(Instruction { index: leading_number(after)?, text: "", source: None })
+}
+
+/// What begins the structured report.
+const REPORT: &str = "Verification failed: ";
 
 /// What begins lines that say nothing about the reason.
-const NOISE: [&str; 22] = [
+const NOISE: [&str; 23] = [
     "Func#",
     "Live regs before insn:",
     "Validating ",
@@ -170,6 +221,7 @@ const NOISE: [&str; 22] = [
     "regs=",
     "returning from callee:",
     "stack depth ",
+    "subprog ",
     "to caller at ",
 ];
 
@@ -177,9 +229,16 @@ const NOISE: [&str; 22] = [
 #[derive(Debug, PartialEq)]
 enum Line<'a> {
     Source(LogSource<'a>),
-    Instruction { index: u32, text: &'a str },
+    Instruction {
+        index: u32,
+        text: &'a str,
+    },
     Statistics(Statistics),
     Time(u64),
+    /// The structured report begins.
+    Report {
+        title: &'a str,
+    },
     Noise,
     Message(&'a str),
 }
@@ -200,6 +259,9 @@ impl<'a> Line<'a> {
         }
         if let Some(time) = line.strip_prefix("verification time ") {
             return leading_number(time).map_or(Line::Noise, |time| Line::Time(time.into()));
+        }
+        if let Some(title) = line.strip_prefix(REPORT) {
+            return Line::Report { title };
         }
         let is_noise = line.is_empty()
             || line.starts_with([' ', '\t'])

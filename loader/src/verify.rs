@@ -6,12 +6,13 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use ufunc_gen::kernel::SYSFS_BTF;
+use ufunc_gen::metadata::Role;
 
 use crate::attempt::{self, Attempt, Outcome, Program, log_level};
 use crate::capability;
 use crate::explain::{self, Case};
 use crate::host::App;
-use crate::messages::{self, Level, Message};
+use crate::messages::{self, Level};
 use crate::modules::{self, LoadedModule};
 use crate::object::BpfObject;
 use crate::report::{Acquisition, Failure, ProgramReport, Report, Stage, Verdict};
@@ -132,9 +133,8 @@ impl ProgramReport {
                 errno: Some(errno),
                 ..Self::rejected(program, &log, &attempt.lines, module)
             },
-            Outcome::Refused { errno } => Self::unjudged(program, Stage::Load, errno, &attempt),
-            Outcome::NotPrepared { errno } => {
-                Self::unjudged(program, failed_stage(&attempt.messages), errno, &attempt)
+            Outcome::Refused { errno } | Outcome::NotPrepared { errno } => {
+                Self::unjudged(program, errno, &attempt)
             }
         };
         let statistics = log.statistics;
@@ -151,22 +151,36 @@ impl ProgramReport {
         module: Option<&LoadedModule>,
     ) -> Self {
         let reason = log.reason.unwrap_or_default();
-        let acquired = explain::unreleased(reason).map(|index| Acquisition {
+        let member = explain::missing_member(reason);
+        let access = |index| access_line(index, member?, lines);
+        let source = log
+            .failed_at
+            .and_then(|at| access(at.index).or_else(|| locate(at.index, Some(at), lines)));
+        let acquired_at = explain::unreleased(reason).map(|index| Acquisition {
             function: log.instruction(index).and_then(|call| call.callee()).map(str::to_owned),
             source: locate(index, log.instruction(index), lines),
         });
-        let case = Case {
+        let is_release = |call: &str| {
+            let ufunc = module.and_then(|module| module.ufunc(call));
+            ufunc.is_some_and(|ufunc| ufunc.role == Role::Release)
+        };
+        let mut calls_before = log.path().rev().skip(1).filter_map(|call| call.callee());
+        let explanation = explain::explain(&Case {
             reason,
             callee: log.failed_at.and_then(|call| call.callee()),
-            acquired_by: acquired.as_ref().and_then(|acquired| acquired.function.as_deref()),
+            acquired_by: acquired_at.as_ref().and_then(|acquired| acquired.function.as_deref()),
+            released_by: calls_before.find(|call| is_release(call)),
             module,
-        };
-        let explanation = explain::explain(&case);
+            diagnosis: log.diagnosis.as_ref(),
+        });
         ProgramReport {
             stage: Some(explanation.stage),
             reason: Some(reason.to_owned()),
-            source: log.failed_at.and_then(|at| locate(at.index, Some(at), lines)),
-            acquired_at: acquired,
+            source: match &acquired_at {
+                Some(acquired) => last_line_with(acquired, source, log, lines),
+                None => source,
+            },
+            acquired_at,
             meaning: explanation.meaning,
             help: explanation.help,
             ..Self::new(program, Verdict::Rejected)
@@ -174,17 +188,20 @@ impl ProgramReport {
     }
 
     /// It did not come to a verdict.
-    fn unjudged(program: &Program, stage: Stage, errno: i32, attempt: &Attempt) -> Self {
-        let error = io::Error::from_raw_os_error(errno);
-        let reason = VerifierLog::parse(&attempt.log).reason.map(str::to_owned);
-        let reason = reason.or_else(|| messages::reasons(&attempt.messages));
+    fn unjudged(program: &Program, errno: i32, attempt: &Attempt) -> Self {
+        let trouble = VerifierLog::parse(&attempt.log).reason.map(str::to_owned);
+        let reason = trouble.or_else(|| messages::reasons(&attempt.messages)).unwrap_or_default();
+        let stage = match attempt.outcome {
+            Outcome::NotPrepared { .. } => failed_stage(&reason),
+            Outcome::Loaded | Outcome::Refused { .. } => Stage::Load,
+        };
         ProgramReport {
             stage: Some(stage),
             errno: Some(errno),
             help: explain::refused(errno),
-            reason: Some(match reason {
-                Some(reason) => format!("{reason}: {error}"),
-                None => error.to_string(),
+            reason: Some(match reason.as_str() {
+                "" => describe(errno),
+                reason => format!("{reason}: {}", describe(errno)),
             }),
             ..Self::new(program, Verdict::Unjudged)
         }
@@ -212,22 +229,58 @@ fn locate(index: u32, shown: Option<Instruction<'_>>, lines: &LineTable) -> Opti
     lines.find(index).cloned().or_else(from_log)
 }
 
-/// What libbpf was doing when it gave up, by what it said.
-fn failed_stage(messages: &[Message]) -> Stage {
-    const STAGES: [(&str, Stage); 8] = [
+/// The line to blame for what was not released: the end of the program, at `end`, unless the
+/// compiler counts that to the head of the function. Then it is the last line on the way there.
+fn last_line_with(
+    acquired: &Acquisition,
+    end: Option<SourceLine>,
+    log: &VerifierLog<'_>,
+    lines: &LineTable,
+) -> Option<SourceLine> {
+    let (Some(end), Some(acquired)) = (&end, &acquired.source) else { return end };
+    let is_after = |line: &SourceLine| line.file == acquired.file && line.line >= acquired.line;
+    if end.file != acquired.file || is_after(end) {
+        return Some(end.clone());
+    }
+    let mut path = log.path().rev();
+    let after = path.find_map(|at| locate(at.index, Some(at), lines).filter(is_after));
+    Some(after.unwrap_or_else(|| end.clone()))
+}
+
+/// The line that names the member which could not be relocated.
+///
+/// The compiler gives the instruction that holds a member's offset no line of its own, so that it
+/// seems to belong to the line before.
+fn access_line(index: u32, member: &str, lines: &LineTable) -> Option<SourceLine> {
+    let accesses = |line: &&SourceLine| {
+        let text = line.text.replace([' ', '\t'], "");
+        let forms = [format!("->{member}"), format!(".{member}"), format!(",{member})")];
+        forms.iter().any(|form| text.contains(form))
+    };
+    let near = [lines.find(index), lines.find_after(index)];
+    near.into_iter().flatten().find(accesses).cloned()
+}
+
+/// The kernel's or libbpf's error number in words.
+fn describe(errno: i32) -> String {
+    let text = io::Error::from_raw_os_error(errno).to_string();
+    match text.split_once(" (os error") {
+        Some((text, _)) => text.to_lowercase(),
+        None => text,
+    }
+}
+
+/// What libbpf was doing when it gave up, by the reason that it gave.
+fn failed_stage(reason: &str) -> Stage {
+    const STAGES: [(&str, Stage); 7] = [
         ("extern (", Stage::Kfunc),
         ("extern '", Stage::Kfunc),
         (": relo #", Stage::Relocation),
-        ("CO-RE relocation", Stage::Relocation),
-        ("relocate", Stage::Relocation),
+        ("relocat", Stage::Relocation),
         ("map '", Stage::Map),
-        ("BTF", Stage::Btf),
         ("struct_ops", Stage::Map),
+        ("BTF", Stage::Btf),
     ];
-    let stage = |message: &Message| {
-        let text = message.text.as_str();
-        let known = STAGES.iter().find(|(known, _)| text.contains(known));
-        known.filter(|_| !text.contains("ignoring")).map(|(_, stage)| *stage)
-    };
-    messages.iter().find_map(stage).unwrap_or(Stage::Load)
+    let stage = STAGES.iter().find(|(text, _)| reason.contains(text));
+    stage.map_or(Stage::Load, |(_, stage)| *stage)
 }

@@ -65,7 +65,7 @@ explain_failure() {
 	for log in $logs; do
 		[[ -s $vm_run/$log ]] || continue
 		printf '%s--- the end of %s ---%s\n' "$ui_bold" "$log" "$ui_reset"
-		tail -n 40 "$vm_run/$log" | tr -d '\r'
+		tail -n 100 "$vm_run/$log" | tr -d '\r'
 	done >&2
 }
 

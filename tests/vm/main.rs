@@ -8,6 +8,7 @@
 mod guest;
 mod lifecycle;
 mod modules;
+mod readme;
 mod verdicts;
 
 use std::process::ExitCode;
@@ -30,5 +31,6 @@ fn trials() -> anyhow::Result<Vec<Trial>> {
     let mut trials = verdicts::trials()?;
     trials.extend(lifecycle::trials());
     trials.extend(modules::trials()?);
+    trials.extend(readme::trials());
     Ok(trials)
 }

@@ -18,7 +18,7 @@
 //!                     └──ufunc──▶ Ufunc … ───────────┴──module──▶ Module ──▶ kmod/gen.rs
 //! ```
 //!
-//! [`metadata`] is what the module says of itself, which `loader` reads back from a loaded one.
+//! [`relocation`] prepares the same types for CO-RE relocations, and [`metadata`] is what the module says of itself, which `loader` reads back from a loaded one.
 
 pub mod btf;
 pub mod dwarf;
@@ -28,4 +28,5 @@ pub mod kernel;
 pub mod metadata;
 pub mod module;
 pub mod output;
+pub mod relocation;
 pub mod ufunc;

@@ -73,6 +73,13 @@ impl<'a> Btf<'a> {
 
     /// All types with their ids, in order. Ends after the first error.
     pub fn types(&self) -> impl Iterator<Item = Result<(TypeId, Type<'a>)>> + use<'a> {
+        self.types_at().map(|item| item.map(|(id, _, ty)| (id, ty)))
+    }
+
+    /// The same, with the offset of each in the type section.
+    pub(super) fn types_at(
+        &self,
+    ) -> impl Iterator<Item = Result<(TypeId, usize, Type<'a>)>> + use<'a> {
         let btf = *self;
         let mut words = Words { bytes: btf.types, offset: 0 };
         let mut next_id = btf.base.end;
@@ -88,8 +95,18 @@ impl<'a> Btf<'a> {
                 Ok(_) => next_id = next_id.saturating_add(1),
                 Err(_) => words.offset = words.bytes.len(),
             }
-            Some(ty.map(|ty| (id, ty)))
+            Some(ty.map(|ty| (id, offset, ty)))
         })
+    }
+
+    /// The type section.
+    pub(super) fn type_bytes(&self) -> &'a [u8] {
+        self.types
+    }
+
+    /// The string section.
+    pub(super) fn string_bytes(&self) -> &'a [u8] {
+        self.strings
     }
 
     fn name(&self, offset: u32) -> Result<Name<'a>> {

@@ -11,6 +11,7 @@
 pub mod decode;
 pub mod dedup;
 pub mod encode;
+pub mod merge;
 
 use std::borrow::Cow;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From a type's declaration in one file to its definition in another.
+//! Where the application's named types are defined, whatever file asks.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use anyhow::Result;
@@ -11,15 +12,17 @@ use super::types::member_location;
 use super::walk::Walk;
 use super::{DebugInfo, Die, DieRef, UnitIndex, flag, number};
 
-/// Where types are defined, by what C identifies them with.
-pub(super) type Definitions<'a> = HashMap<(TagClass, Cow<'a, str>), Vec<DieRef>>;
-
-/// Namespaces of tags: a struct and an enum of one name have nothing to do with each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum TagClass {
+/// Namespaces of type names: a struct and an enum of one name have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TagClass {
+    /// `struct`, `class`
     Struct,
+    /// `union`
     Union,
+    /// `enum`
     Enum,
+    /// `typedef`
+    Typedef,
 }
 
 impl TagClass {
@@ -28,12 +31,29 @@ impl TagClass {
             gimli::DW_TAG_structure_type | gimli::DW_TAG_class_type => Some(TagClass::Struct),
             gimli::DW_TAG_union_type => Some(TagClass::Union),
             gimli::DW_TAG_enumeration_type => Some(TagClass::Enum),
+            gimli::DW_TAG_typedef => Some(TagClass::Typedef),
             _ => None,
         }
     }
 }
 
+/// What C identifies a type with, across files.
+type Key<'a> = (TagClass, Cow<'a, str>);
+
+/// Where named types are defined.
+pub(super) struct Definitions<'a> {
+    places: HashMap<Key<'a>, Vec<DieRef>>,
+    /// What was decided already: many files declare the same types.
+    decided: RefCell<HashMap<Key<'a>, Option<DieRef>>>,
+}
+
 impl<'a> DebugInfo<'a> {
+    /// The one definition of the type called `name`; `None` if there is none, or if files define
+    /// it differently.
+    pub fn find_type(&self, class: TagClass, name: &str) -> Result<Option<DieRef>> {
+        self.decide((class, Cow::Owned(name.to_owned())))
+    }
+
     /// The one definition of a type that `entry` only declares; `None` if `entry` is none such,
     /// or the definition is missing or not certain.
     pub(super) fn definition(&self, unit: UnitIndex, entry: &Die<'a>) -> Result<Option<DieRef>> {
@@ -41,18 +61,35 @@ impl<'a> DebugInfo<'a> {
         if !flag(entry, gimli::DW_AT_declaration) {
             return Ok(None);
         }
-        let Some(name) = self.string(unit, entry, gimli::DW_AT_name) else { return Ok(None) };
-        let candidates = self.definitions()?.get(&(class, name));
-        let Some([first, rest @ ..]) = candidates.map(Vec::as_slice) else { return Ok(None) };
-        // Files may use one name for different structs. Which one is meant cannot be known then,
-        // and the wrong layout would let an extension read what is not there.
-        let layout = self.layout(*first)?;
-        for other in rest {
-            if self.layout(*other)? != layout {
+        match self.string(unit, entry, gimli::DW_AT_name) {
+            Some(name) => self.decide((class, name)),
+            None => Ok(None),
+        }
+    }
+
+    fn decide(&self, key: Key<'a>) -> Result<Option<DieRef>> {
+        let definitions = self.definitions()?;
+        if let Some(decided) = definitions.decided.borrow().get(&key) {
+            return Ok(*decided);
+        }
+        let places = definitions.places.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let decided = self.common(places)?;
+        definitions.decided.borrow_mut().insert(key, decided);
+        Ok(decided)
+    }
+
+    /// The first of `places` if all of them define the same. Files may use one name for different
+    /// structs: which one is meant cannot be known then, and the wrong layout would let an
+    /// extension read what is not there.
+    fn common(&self, places: &[DieRef]) -> Result<Option<DieRef>> {
+        let Some((&first, rest)) = places.split_first() else { return Ok(None) };
+        let layout = self.layout(first)?;
+        for &other in rest {
+            if self.layout(other)? != layout {
                 return Ok(None);
             }
         }
-        Ok(Some(*first))
+        Ok(Some(first))
     }
 
     /// All definitions of named types that stand in a file's scope.
@@ -60,7 +97,7 @@ impl<'a> DebugInfo<'a> {
         if let Some(definitions) = self.definitions.get() {
             return Ok(definitions);
         }
-        let mut definitions = Definitions::new();
+        let mut places = HashMap::<Key<'a>, Vec<DieRef>>::new();
         for unit in self.units() {
             let mut walk = Walk::new(self, unit, None)?;
             while let Some(entry) = walk.next()? {
@@ -72,11 +109,12 @@ impl<'a> DebugInfo<'a> {
                     && let Some(name) = self.string(unit, entry, gimli::DW_AT_name)
                 {
                     let place = self.offset_of(unit, entry);
-                    definitions.entry((class, name)).or_default().push(place);
+                    places.entry((class, name)).or_default().push(place);
                 }
                 walk.skip_children()?;
             }
         }
+        let definitions = Definitions { places, decided: RefCell::default() };
         Ok(self.definitions.get_or_init(|| definitions))
     }
 
@@ -88,11 +126,14 @@ impl<'a> DebugInfo<'a> {
         while let Some(child) = walk.next()? {
             if child.tag == gimli::DW_TAG_member {
                 let name = self.string(unit, child, gimli::DW_AT_name);
-                members.push((name, member_location(self, unit, child)?));
+                let ty = self.reference(unit, child, gimli::DW_AT_type)?;
+                members.push((name, member_location(self, unit, child)?, self.c_name(ty)?));
             }
             walk.skip_children()?;
         }
-        Ok(Layout { size: number(&entry, gimli::DW_AT_byte_size), members })
+        let target = self.reference(unit, &entry, gimli::DW_AT_type)?;
+        let target = self.c_name(target)?;
+        Ok(Layout { size: number(&entry, gimli::DW_AT_byte_size), target, members })
     }
 }
 
@@ -100,5 +141,8 @@ impl<'a> DebugInfo<'a> {
 #[derive(PartialEq)]
 struct Layout<'a> {
     size: Option<u64>,
-    members: Vec<(Option<Cow<'a, str>>, u64)>,
+    /// What a typedef stands for.
+    target: String,
+    /// Names, offsets and types.
+    members: Vec<(Option<Cow<'a, str>>, u64, String)>,
 }

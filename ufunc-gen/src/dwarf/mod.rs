@@ -10,7 +10,7 @@
 //! Every offset and count in here is the input's and is not trusted: nothing recurses, references
 //! are followed a bounded number of steps, and a bad offset is an error that names it.
 
-mod definitions;
+pub mod definitions;
 pub mod functions;
 pub mod shape;
 pub mod types;

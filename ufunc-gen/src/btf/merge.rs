@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Adding an application's types to the kernel's, so that CO-RE relocations find both.
+
+use std::collections::HashSet;
+
+use anyhow::{Context as _, Result};
+
+use super::decode::Btf;
+use super::encode::Encoded;
+use super::{Composite, HEADER_LEN, Name, Type, kind};
+
+/// Id of the first type that can be added to `base`.
+pub fn first_added(base: &Btf<'_>) -> Result<u32> {
+    let mut first = 1;
+    for item in base.types_at() {
+        first = item?.0.0 + 1;
+    }
+    Ok(first)
+}
+
+/// BTF with the types of `base`, which stands alone, and after them `added`, whose ids begin at
+/// [`first_added`].
+///
+/// libbpf finds a relocation's target by its name, and takes two types of one name but different
+/// layouts for a mistake. So of every name only one side keeps its types: `added` those in `names`,
+/// `base` all others. The rest stay, without a name.
+pub fn append(base: &Btf<'_>, mut added: Vec<Type<'_>>, names: &HashSet<&str>) -> Result<Vec<u8>> {
+    let is_added = |ty: &Type<'_>| is_relocation_root(ty) && names.contains(essential(ty.name()));
+    let mut types = base.type_bytes().to_vec();
+    for item in base.types_at() {
+        let (_, offset, ty) = item?;
+        if is_added(&ty) {
+            let name = types.get_mut(offset..offset + 4).context("a type is cut off")?;
+            name.fill(0);
+        }
+    }
+    for ty in &mut added {
+        if !is_added(ty) {
+            hide(ty);
+        }
+    }
+    let strings = base.string_bytes();
+    let encoded = Encoded::new(&added, strings.len() as u32)?;
+    types.extend(encoded.types.iter().flatten().flat_map(|word| word.to_le_bytes()));
+    let magic_version_flags = encoded.header()?[0];
+    let types_len = u32::try_from(types.len()).context("the merged types need more than 4 GiB")?;
+    let strings_len = u32::try_from(strings.len() + encoded.strings.len())
+        .context("the merged names need more than 4 GiB")?;
+    let header = [magic_version_flags, HEADER_LEN, 0, types_len, types_len, strings_len];
+    let mut bytes: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.append(&mut types);
+    bytes.extend_from_slice(strings);
+    bytes.extend_from_slice(&encoded.strings);
+    Ok(bytes)
+}
+
+/// Takes the name away from a type that relocations could find by it.
+fn hide(ty: &mut Type<'_>) {
+    match ty {
+        Type::Struct(Composite { name, .. })
+        | Type::Union(Composite { name, .. })
+        | Type::Enum { name, .. }
+        | Type::Enum64 { name, .. }
+        | Type::Fwd { name, .. }
+        | Type::Typedef { name, .. } => *name = Name::default(),
+        _ => {}
+    }
+}
+
+/// Whether a program's relocation can begin at the type, which has a name of its own.
+fn is_relocation_root(ty: &Type<'_>) -> bool {
+    const ROOTS: [u32; 6] =
+        [kind::STRUCT, kind::UNION, kind::ENUM, kind::ENUM64, kind::FWD, kind::TYPEDEF];
+    ROOTS.contains(&ty.kind()) && !ty.name().is_empty()
+}
+
+/// The name without its flavour: to libbpf `data___v2` is a `data` too.
+pub fn essential(name: &str) -> &str {
+    match name.rfind("___") {
+        Some(at) if at > 0 => &name[..at],
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::btf::TypeId;
+
+    fn structure(name: &'static str, size: u32) -> Type<'static> {
+        Type::Struct(Composite { name: name.into(), size, members: Vec::new() })
+    }
+
+    #[test]
+    fn added_types_follow_the_base_and_win_by_name() {
+        let base = [structure("file", 8), structure("pt_regs", 168), structure("file___old", 4)];
+        let base = Encoded::new(&base, 0).unwrap().to_bytes().unwrap();
+        let base = Btf::parse(&base).unwrap();
+        assert_eq!(first_added(&base).unwrap(), 4);
+        let added = vec![structure("file", 24), Type::Ptr(TypeId(4)), structure("pt_regs", 1)];
+        let merged = append(&base, added, &HashSet::from(["file"])).unwrap();
+        let merged = Btf::parse(&merged).unwrap().types().map(|item| item.unwrap().1);
+        let merged: Vec<_> = merged.collect();
+        let expected = [
+            structure("", 8),
+            structure("pt_regs", 168),
+            structure("", 4),
+            structure("file", 24),
+            Type::Ptr(TypeId(4)),
+            structure("", 1),
+        ];
+        assert_eq!(merged, expected);
+    }
+
+    #[test]
+    fn flavours_are_no_part_of_a_name() {
+        assert_eq!(essential("data___v2"), "data");
+        assert_eq!(essential("data__v2"), "data__v2");
+        assert_eq!(essential("___x"), "___x");
+    }
+}

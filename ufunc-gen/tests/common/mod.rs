@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the tests share: building applications, running the command, saying what went wrong.
+//!
+//! A tool that is missing fails the test that needs it, with the Debian package that has it.
+
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its own part")]
+
+pub mod elf;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// No run of the command in these tests takes a tenth of this.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+/// The Debian package that has `tool`.
+fn package(tool: &str) -> &'static str {
+    match tool {
+        "gcc" => "gcc",
+        "g++" => "g++",
+        "clang" | "clang++" => "clang",
+        "as" | "ld" | "objcopy" | "strip" => "binutils",
+        _ => "unknown",
+    }
+}
+
+/// What a finished program left.
+#[derive(Debug)]
+pub struct Output {
+    /// Exit status; `None` if a signal ended the program.
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// Asserts that the program did what it was asked.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.status, Some(0), "{}", self.stderr);
+        self
+    }
+
+    /// Asserts that the program refused with exit status 2, wrote nothing to standard output, and
+    /// said all of `parts` in one message without losing its temper.
+    #[track_caller]
+    pub fn refused(self, parts: &[&str]) -> Self {
+        assert_eq!(self.status, Some(2), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(self.stdout, "", "an error leaves nothing on standard output");
+        assert!(self.stderr.starts_with("ufunc-gen: "), "{}", self.stderr);
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        for part in parts {
+            assert!(self.stderr.contains(part), "no {part:?} in: {}", self.stderr);
+        }
+        self
+    }
+}
+
+/// Runs `command`, which `tool` names in messages, to its end or the time limit.
+#[track_caller]
+pub fn run(tool: &str, command: &mut Command) -> Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            panic!("failed to run {tool} (Debian package {}): {error}", package(tool))
+        }
+    };
+    // Both pipes are read at the same time, so that neither can fill up.
+    let mut stdout = child.stdout.take().unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    let read = |pipe: &mut dyn std::io::Read| {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let stdout = scope.spawn(move || read(&mut stdout));
+        let stderr = scope.spawn(move || read(stderr.by_ref()));
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if begun.elapsed() > TIME_LIMIT {
+                child.kill().unwrap();
+                panic!("{tool} did not end within {TIME_LIMIT:?}: {command:?}");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        Output {
+            status: status.code(),
+            stdout: stdout.join().unwrap(),
+            stderr: stderr.join().unwrap(),
+        }
+    })
+}
+
+/// Runs `tool` with `args` in `folder`, and asserts that it succeeds.
+#[track_caller]
+pub fn tool(folder: &Path, tool: &str, args: &[&str]) -> Output {
+    let output = run(tool, Command::new(tool).args(args).current_dir(folder));
+    assert_eq!(output.status, Some(0), "{tool} {args:?} failed:\n{}", output.stderr);
+    output
+}
+
+/// The command under test.
+pub fn ufunc_gen() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_ufunc-gen"))
+}
+
+/// Runs `ufunc-gen` with `args`.
+#[track_caller]
+pub fn generate<A: AsRef<OsStr>>(args: &[A]) -> Output {
+    run("ufunc-gen", ufunc_gen().args(args))
+}
+
+/// The path of `examples/include`, where `ufunc.h` is.
+pub fn include_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/include")
+}
+
+/// A folder of a test's own, with the applications built in it.
+pub struct Lab {
+    folder: TempDir,
+}
+
+impl Lab {
+    pub fn new() -> Self {
+        Lab { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes `contents` to the file `name`.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    /// The application `app`, made of the one source file `app.c`.
+    #[track_caller]
+    pub fn build(&self, compiler: &str, flags: &[&str], source: &str) -> PathBuf {
+        self.build_files(compiler, flags, &[("app.c", source)])
+    }
+
+    /// The application `app`, made of `sources`, which are pairs of a file name and its text.
+    #[track_caller]
+    pub fn build_files(&self, compiler: &str, flags: &[&str], sources: &[(&str, &str)]) -> PathBuf {
+        let include = format!("-I{}", include_folder().display());
+        let mut args = vec!["-Wl,--build-id", include.as_str(), "-o", "app"];
+        args.extend(flags);
+        for (name, text) in sources {
+            self.write(name, text);
+            args.push(name);
+        }
+        tool(self.folder(), compiler, &args);
+        self.path("app")
+    }
+}
+
+/// An application of `source`, built by gcc with `-g -O2`, and its folder.
+#[track_caller]
+pub fn app(source: &str) -> (Lab, PathBuf) {
+    let lab = Lab::new();
+    let app = lab.build("gcc", &["-g", "-O2"], source);
+    (lab, app)
+}
+
+/// A seeded generator of numbers that look random (xorshift64*), so that a failure can be had
+/// again.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.next() >> 16) as usize % end.max(1)
+    }
+}
