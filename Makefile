@@ -19,7 +19,12 @@ modules: kmod/gen.rs
 modules_install rust-analyzer: kmod/gen.rs
 	$(KBUILD) $@
 
-clean help:
+# kbuild's own clean would remove every object and assembly file below, the workspace's too.
+clean:
+	rm -f kmod/*.o kmod/*.ko kmod/*.mod kmod/*.mod.c kmod/.*.cmd
+	rm -f .*.cmd .module-common.o Module.symvers modules.order rust-project.json
+
+help:
 	$(KBUILD) $@
 
 kmod/gen.rs:

@@ -18,15 +18,17 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Have the kernel's verifier judge every program of a BPF object
+    ///
+    /// Loads every program of the object on its own, with the verifier of the running kernel, and
+    /// says for each whether it is accepted, or why not and at which source line.
+    ///
+    /// Nothing is attached, and nothing stays loaded. If the programs call functions that the
+    /// application lends (ufuncs), the kernel module that ufunc-gen generated from this very build
+    /// of the application must be loaded.
     Verify(VerifyArgs),
 }
 
-/// Loads every program of the object on its own, with the verifier of the running kernel, and
-/// says for each whether it is accepted, or why not and at which source line.
-///
-/// Nothing is attached, and nothing stays loaded. If the programs call functions that the
-/// application lends (ufuncs), the kernel module that ufunc-gen generated from this very build of
-/// the application must be loaded.
+/// What `loader verify` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct VerifyArgs {
@@ -42,9 +44,9 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// How much of the verifier's log to show of programs that are not accepted [default: none;
-    /// full with --json or -v]
-    #[arg(long, value_enum, value_name = "HOW MUCH", hide_possible_values = true)]
+    /// How much of the verifier's log to show of programs that are not accepted: full, short or
+    /// none [default: none; full with --json or -v]
+    #[arg(long, value_enum, value_name = "HOW-MUCH", hide_possible_values = true)]
     pub(crate) log: Option<LogMode>,
 
     /// Have the verifier log every path, and show what libbpf says (on stderr)
@@ -68,10 +70,8 @@ Exit status:
   0  all programs are accepted
   1  at least one program is rejected
   2  could not be judged: a file that is missing or not what it should be, a missing capability
-     (CAP_BPF and CAP_PERFMON are needed), a ufunc that no loaded module declares, a module
-     generated from another build of the application, wrong usage
-
-  HOW MUCH is one of full, short, none.
+     (CAP_BPF and CAP_PERFMON are needed, CAP_SYS_ADMIN too for ufuncs), a ufunc that no loaded
+     module declares, a module generated from another build of the application, wrong usage
 
 Examples:
   Judge an extension that calls no ufuncs

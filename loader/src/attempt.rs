@@ -10,7 +10,7 @@ use libbpf_rs::libbpf_sys;
 use libbpf_rs::{AsRawLibbpf as _, ObjectBuilder, OpenObject};
 use memmap2::MmapMut;
 
-use crate::messages::{self, Level, Message, capture};
+use crate::messages::{self, Message, capture};
 use crate::object::BpfObject;
 use crate::source::{LineTable, SourceLine};
 
@@ -65,10 +65,10 @@ pub(crate) struct Attempt {
 ///
 /// Fails if libbpf cannot read the object, with its reason.
 pub(crate) fn programs(object: &BpfObject) -> Result<Vec<Program>> {
-    let (opened, messages) = capture(Level::Debug, || open(object));
+    let (opened, messages) = capture(|| open(object));
     let opened = opened.map_err(|error| match messages::reasons(&messages) {
         Some(reasons) => anyhow!(reasons),
-        None => error,
+        None => error.context("libbpf cannot read it"),
     })?;
     let programs = opened.progs().enumerate().map(|(index, program)| Program {
         index,
@@ -83,17 +83,11 @@ impl Attempt {
     ///
     /// The program is gone again when this returns. Fails only where there is no telling what
     /// happened: no memory for the log, or an object that suddenly cannot be opened any more.
-    pub(crate) fn new(
-        object: &BpfObject,
-        program: &Program,
-        log_level: u32,
-        print_level: Level,
-    ) -> Result<Attempt> {
+    pub(crate) fn new(object: &BpfObject, program: &Program, log_level: u32) -> Result<Attempt> {
         let mut log_size = LOG_SIZE;
         loop {
             let mut log = log_buffer(log_size)?;
-            let (loaded, messages) =
-                capture(print_level, || load(object, program, log_level, &mut log));
+            let (loaded, messages) = capture(|| load(object, program, log_level, &mut log));
             let (outcome, lines) = loaded?;
             let log = log_text(&log);
             let is_full = log.len() + 1 >= log_size;

@@ -130,7 +130,7 @@ const TABLE: &[Entry] = &[
             let release = case.callee.unwrap_or("this function");
             (
                 format!(
-                    "{release} takes only what is still to be released; this is not, or no longer"
+                    "{release} takes only an object that is still to be released; this is none, or no longer one"
                 ),
                 match case.acquires(case.callee).as_slice() {
                     [] => "release each acquired object once, and nothing else".into(),
@@ -490,4 +490,163 @@ fn captures<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
         rest = after;
     }
     rest.is_empty().then_some(matched)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ufunc_gen::metadata::{BuildId, ModuleMetadata, UfuncMetadata};
+
+    fn module() -> LoadedModule {
+        let ufunc = |kfunc: &str, role| UfuncMetadata {
+            kfunc: kfunc.to_owned(),
+            role,
+            symbol: kfunc.to_owned(),
+            address: 0,
+            family: Some("data".to_owned()),
+            source: None,
+        };
+        let ufuncs =
+            vec![ufunc("my_alloc_data", Role::Acquire), ufunc("my_free_data", Role::Release)];
+        let metadata = ModuleMetadata { host: "app".into(), build_id: BuildId(vec![1]), ufuncs };
+        LoadedModule { name: "ufunc".into(), metadata }
+    }
+
+    fn explained(reason: &str, callee: Option<&str>) -> (String, String) {
+        let module = module();
+        let acquired_by = Some("my_alloc_data");
+        let case = Case {
+            reason,
+            callee,
+            acquired_by,
+            released_by: None,
+            module: Some(&module),
+            diagnosis: None,
+        };
+        let explanation = explain(&case);
+        (explanation.meaning.unwrap_or_default(), explanation.help.unwrap_or_default())
+    }
+
+    /// What kernels 6.12 to 7.3 print for misuse of a ufunc, and the ufunc to be named.
+    #[test]
+    fn the_ufunc_to_use_is_named() {
+        let messages = [
+            ("Unreleased reference id=2 alloc_insn=0", "my_free_data"),
+            ("Possibly NULL pointer passed to trusted arg0", "my_alloc_data"),
+            ("Possibly NULL pointer passed to trusted R1", "my_alloc_data"),
+            (
+                "release kfunc my_free_data expects referenced PTR_TO_BTF_ID passed to R1",
+                "my_alloc_data",
+            ),
+            (
+                "release kernel function my_free_data expects refcounted PTR_TO_BTF_ID",
+                "my_alloc_data",
+            ),
+            (
+                "R1 pointer type STRUCT data must point to scalar, or struct with scalar",
+                "struct data *",
+            ),
+            (
+                "arg#0 pointer type STRUCT data must point to scalar, or struct with scalar",
+                "struct data *",
+            ),
+            (
+                "kernel function my_free_data args#0 expected pointer to STRUCT data but R1 has a pointer to STRUCT data___borrowed",
+                "a struct data *, this is a struct data___borrowed *",
+            ),
+            ("R1 must be referenced or trusted", "my_alloc_data"),
+            ("calling kernel function my_alloc_data is not allowed", "dmesg"),
+        ];
+        for (message, part) in messages {
+            let (meaning, help) = explained(message, Some("my_free_data"));
+            assert!(!help.is_empty(), "{message}");
+            assert!(format!("{meaning}; {help}").contains(part), "{message}: {meaning}; {help}");
+        }
+    }
+
+    #[test]
+    fn places_and_sizes_are_named() {
+        let messages = [
+            ("access beyond struct deep_memory_block at off 104 size 1", "1 byte(s) at offset 104"),
+            (
+                "access beyond the end of member b (mend:14) in struct inner with off 14 size 4",
+                "member b",
+            ),
+            ("only read is supported", "not written"),
+            ("R1 is ptr_data invalid variable offset: off=0, tnum_in", "only at run time"),
+            ("invalid access to map value, value_size=8 off=8 size=4", "value of 8 bytes"),
+            ("arg#0 arg#1 memory, len pair leads to invalid memory access", "length"),
+            (
+                "failed to resolve CO-RE relocation <byte_off> [17] struct data.e (0:1 @ offset 4)",
+                "struct data.e",
+            ),
+            ("program of this type cannot use helper bpf_probe_read#4", "call bpf_probe_read"),
+        ];
+        for (message, part) in messages {
+            let (meaning, help) = explained(message, None);
+            assert!(meaning.contains(part) && !help.is_empty(), "{message}: {meaning}; {help}");
+        }
+    }
+
+    #[test]
+    fn every_entry_can_be_explained_without_context() {
+        for entry in TABLE {
+            let reason = entry.pattern.replace('*', "STRUCT x.y");
+            let case = Case {
+                reason: &reason,
+                callee: None,
+                acquired_by: None,
+                released_by: None,
+                module: None,
+                diagnosis: None,
+            };
+            let explanation = explain(&case);
+            assert!(explanation.meaning.is_some() && explanation.help.is_some(), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_explained_by_the_kernel_or_not_at_all() {
+        let diagnosis = Diagnosis {
+            title: "Title".into(),
+            reason: "The reason.".into(),
+            suggestion: "A suggestion.".into(),
+        };
+        let mut case = Case {
+            reason: "a message of a later kernel",
+            callee: None,
+            acquired_by: None,
+            released_by: None,
+            module: None,
+            diagnosis: Some(&diagnosis),
+        };
+        let explanation = explain(&case);
+        assert_eq!(explanation.meaning.as_deref(), Some("The reason."));
+        assert_eq!(explanation.help.as_deref(), Some("A suggestion."));
+        case.diagnosis = None;
+        let explanation = explain(&case);
+        assert_eq!((explanation.meaning, explanation.help), (None, None));
+    }
+
+    #[test]
+    fn indexes_and_members_are_found_in_messages() {
+        assert_eq!(unreleased("Unreleased reference id=2 alloc_insn=17"), Some(17));
+        assert_eq!(unreleased("Unreleased reference id=2 alloc_insn=x"), None);
+        let relocation = |what: &str| {
+            format!("failed to resolve CO-RE relocation <byte_off> [17] {what} (0:1 @ offset 4)")
+        };
+        assert_eq!(missing_member(&relocation("struct data.inner.b[9]")), Some("b"));
+        assert_eq!(missing_member(&relocation("struct data")), None);
+    }
+
+    #[test]
+    fn stars_match_what_changes() {
+        assert_eq!(captures("a * c", "a b c"), Some(vec!["b"]));
+        assert_eq!(captures("a*", "a"), Some(vec![""]));
+        assert_eq!(captures("*b*", "abc"), Some(vec!["a", "c"]));
+        assert_eq!(captures("a", "a"), Some(vec![]));
+        assert_eq!(captures("a", "ab"), None);
+        assert_eq!(captures("a*c", "ab"), None);
+        assert_eq!(captures("a*a", "a"), None);
+    }
 }

@@ -14,7 +14,7 @@
 //! 1. [`host`] opens the application and [`object`] the BPF object; neither file is trusted.
 //! 2. [`modules`] looks up every kfunc that the object needs, so that a program is only judged
 //!    against the module of the very build that it is meant for.
-//! 3. [`verify`] has the kernel load each program on its own. The verdict is the kernel's; what
+//! 3. [`verify()`] has the kernel load each program on its own. The verdict is the kernel's; what
 //!    fails for another reason is not judged.
 //! 4. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
 //!    words of the application, and [`report`] writes it down for people and for programs.

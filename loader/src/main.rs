@@ -37,7 +37,8 @@ fn print(report: &Report, args: &VerifyArgs) -> io::Result<()> {
         let mut stderr = io::stderr().lock();
         let messages = report.programs.iter().flat_map(|program| &program.libbpf);
         for line in messages.flat_map(|message| message.lines()) {
-            writeln!(stderr, "libbpf: {}", human::printable(line))?;
+            // As in `print_error`.
+            let _ = writeln!(stderr, "libbpf: {}", human::printable(line));
         }
     }
     if let Some(failure) = &report.failure {
@@ -45,10 +46,8 @@ fn print(report: &Report, args: &VerifyArgs) -> io::Result<()> {
     }
     let unjudged = report.count(Verdict::Unjudged);
     if unjudged > 0 {
-        print_error(&format!(
-            "{unjudged} of {} programs could not be judged",
-            report.programs.len()
-        ));
+        let programs = report.programs.len();
+        print_error(&format!("{unjudged} of {programs} program(s) could not be judged"));
     }
     let whole_by_default = args.json || args.verbose;
     let mode = args.log.unwrap_or(if whole_by_default { LogMode::Full } else { LogMode::None });

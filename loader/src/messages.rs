@@ -4,23 +4,23 @@
 //! `libbpf_rs::set_print` is not used: it panics on text that is not UTF-8, within a callback that
 //! cannot unwind, and libbpf quotes names from the object, which may be any bytes.
 
+use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int, c_void};
 use std::mem;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libbpf_rs::libbpf_sys;
+use ufunc_gen::kernel::VMLINUX;
 
-/// How much of what libbpf says is wanted.
+/// How much libbpf makes of what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
 pub(crate) enum Level {
-    /// What went wrong.
-    Warn = libbpf_sys::LIBBPF_WARN,
-    /// Also what may be of interest.
-    Info = libbpf_sys::LIBBPF_INFO,
-    /// Also every step.
-    Debug = libbpf_sys::LIBBPF_DEBUG,
+    /// Something went wrong.
+    Warn,
+    /// Something may be of interest.
+    Info,
+    /// A step of the work.
+    Debug,
 }
 
 /// What libbpf printed at once: mostly a line.
@@ -32,17 +32,33 @@ pub(crate) struct Message {
 
 /// All that libbpf has said since the current [`capture`] began.
 static SAID: Mutex<Vec<Message>> = Mutex::new(Vec::new());
-/// Down to which level it is kept.
-static WANTED: AtomicU32 = AtomicU32::new(Level::Warn as u32);
 /// Held by the one [`capture`] that may run: libbpf has one print function for the whole process.
 static CAPTURE: Mutex<()> = Mutex::new(());
 
-/// Runs `work` and returns the lines that libbpf printed meanwhile, down to `level`.
-pub(crate) fn capture<T>(level: Level, work: impl FnOnce() -> T) -> (T, Vec<Message>) {
+/// The modules in whose BTF libbpf found a type that the program names (CO-RE).
+///
+/// libbpf tells nobody but the reader of its messages.
+pub(crate) fn modules_with_types(messages: &[Message]) -> BTreeSet<&str> {
+    fn module(message: &Message) -> Option<&str> {
+        let (_, found) = message.text.split_once(": found target candidate [")?;
+        let (_, place) = found.rsplit_once(" in [")?;
+        place.strip_suffix(']')
+    }
+    messages.iter().filter_map(module).filter(|name| *name != VMLINUX).collect()
+}
+
+/// Whether libbpf looked for something in the modules' BTF and was not allowed to see it.
+///
+/// It then goes on as if no module were loaded.
+pub(crate) fn modules_were_hidden(messages: &[Message]) -> bool {
+    messages.iter().any(|message| message.text.starts_with("skipping module BTFs loading"))
+}
+
+/// Runs `work` and returns all that libbpf printed meanwhile.
+pub(crate) fn capture<T>(work: impl FnOnce() -> T) -> (T, Vec<Message>) {
     type Print =
         unsafe extern "C" fn(libbpf_sys::libbpf_print_level, *const c_char, *mut c_void) -> c_int;
     let _only_one = lock(&CAPTURE);
-    WANTED.store(level as u32, Ordering::Relaxed);
     lock(&SAID).clear();
     // SAFETY: both are the type of libbpf's callback. What Rust calls the C type `va_list` differs
     // between architectures; as an argument it is a pointer on all of them.
@@ -62,9 +78,6 @@ unsafe extern "C" fn keep(
     format: *const c_char,
     arguments: *mut c_void,
 ) -> c_int {
-    if level > WANTED.load(Ordering::Relaxed) {
-        return 0;
-    }
     // SAFETY: libbpf passes a format and the arguments that belong to it.
     let Ok(bytes) = (unsafe { vsprintf::vsprintf_raw(format, arguments) }) else { return 0 };
     let level = match level {
@@ -103,7 +116,8 @@ pub(crate) fn reasons(messages: &[Message]) -> Option<String> {
     let mut told: Vec<&str> = warnings.map(|message| message.text.as_str()).filter(tells).collect();
     told.dedup();
     if told.is_empty() {
-        told.extend(messages.last().map(|message| message.text.as_str()));
+        let last = messages.iter().rev().find(|message| message.level < Level::Debug);
+        told.extend(last.map(|message| message.text.as_str()));
     }
     (!told.is_empty()).then(|| told.join("; "))
 }
@@ -129,9 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn modules_that_types_came_from_are_found() {
+        let messages = warnings(&[
+            "CO-RE relocating [2] struct pt_regs: found target candidate [88] struct pt_regs in [vmlinux]",
+            "CO-RE relocating [17] struct data: found target candidate [143229] struct data in [ufunc]",
+            "CO-RE relocating [18] struct data: found target candidate [143230] struct data in [ufunc]",
+            "map 'a' in [b]",
+        ]);
+        assert_eq!(modules_with_types(&messages), BTreeSet::from(["ufunc"]));
+    }
+
+    #[test]
     fn text_of_any_bytes_is_kept() {
         let object = b"\x7fELF";
-        let ((), messages) = capture(Level::Debug, || {
+        let ((), messages) = capture(|| {
             let opened = libbpf_rs::ObjectBuilder::default().open_memory(object);
             assert!(opened.is_err());
         });

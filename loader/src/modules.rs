@@ -5,6 +5,7 @@
 //! application would be taken as well, and the verdict would be about structs and functions that
 //! the running application does not have. So every kfunc is looked up here first.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,7 @@ pub fn find_lender(sysfs: &Path, kfuncs: &[Kfunc], app: &App) -> Result<Option<L
             None => missing.push(kfunc.name.as_str()),
             Some(Declarer::Kernel(_)) => {}
             Some(Declarer::Generated(module)) => {
-                check_build(module, &kfunc.name, app)?;
+                check_build(module, &format!("{} is declared by", kfunc.name), app)?;
                 match lender {
                     Some(other) if other.name != module.name => bail!(
                         "modules {} and {} both lend functions of {}; have ufunc-gen put them into one module",
@@ -110,19 +111,46 @@ pub fn find_lender(sysfs: &Path, kfuncs: &[Kfunc], app: &App) -> Result<Option<L
     Ok(lender.cloned())
 }
 
-/// Fails unless `module` was generated from `app`'s file.
-fn check_build(module: &LoadedModule, kfunc: &str, app: &App) -> Result<()> {
+/// Fails if one of the `modules`, to whose types a program was fitted (CO-RE), was generated from
+/// anything but `app`'s file.
+///
+/// libbpf looks for a type in all modules; one of another build may have it in another layout.
+pub fn check_types(sysfs: &Path, modules: &BTreeSet<&str>, app: &App) -> Result<()> {
+    for name in modules {
+        if let Some(metadata) = read_metadata(sysfs, name)? {
+            let module = LoadedModule { name: (*name).to_owned(), metadata };
+            check_build(&module, "types that the program names were found in", app)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the module of that name says about itself; `None` if it is none of ours.
+fn read_metadata(sysfs: &Path, module: &str) -> Result<Option<ModuleMetadata>> {
+    let read = || -> Result<Option<ModuleMetadata>> {
+        let bytes = fs::read(sysfs.join(module))?;
+        if !has_string(&bytes, MODULE_STRUCT) {
+            return Ok(None);
+        }
+        let vmlinux = fs::read(sysfs.join(VMLINUX))?;
+        ModuleMetadata::read(&Btf::parse_split(&bytes, &Btf::parse(&vmlinux)?)?)
+    };
+    read().with_context(|| format!("failed to read the BTF of module {module}"))
+}
+
+/// Fails unless `module` was generated from `app`'s file; `what` begins the message.
+fn check_build(module: &LoadedModule, what: &str, app: &App) -> Result<()> {
     let metadata = &module.metadata;
     let build_id = app.build_id()?;
     if metadata.build_id == *build_id {
         return Ok(());
     }
-    let what = match metadata.host == app.name {
+    let origin = match metadata.host == app.name {
         true => format!("another build of {}", app.name),
         false => format!("another application, {}", metadata.host),
     };
     bail!(
-        "{kfunc} is declared by module {}, which was generated from {what}: its build-id is {}, {} has {build_id}; {}",
+        "{what} module {}, which was generated from {origin}: its build-id is {}, {} has {build_id}; {}",
         module.name,
         metadata.build_id,
         app.path.display(),
@@ -453,6 +481,21 @@ mod tests {
         assert!(error.contains("another application, redis-server"), "{error}");
         let error = sysfs.error(&["elsewhere"], &app);
         assert!(error.contains("module ufunc is of redis-server and lends my_alloc"), "{error}");
+    }
+
+    #[test]
+    fn types_of_another_build_are_refused() {
+        let (sysfs, app) = (Sysfs::new(), app());
+        sysfs.insmod("ufunc", &app.name, app.build_id().unwrap(), &pair());
+        sysfs.insmod("stale", &app.name, &BuildId(OTHER_BUILD.to_vec()), &pair());
+        sysfs.insert("nf_conntrack", &[func("bpf_ct_lookup")]);
+        let check = |modules: &[&str]| {
+            check_types(sysfs.dir.path(), &modules.iter().copied().collect(), &app)
+        };
+        check(&["nf_conntrack", "ufunc"]).unwrap();
+        let error = check(&["stale", "ufunc"]).unwrap_err().to_string();
+        assert!(error.contains("found in module stale, which was generated"), "{error}");
+        assert!(check(&["unloaded_meanwhile"]).is_err());
     }
 
     #[test]

@@ -125,8 +125,8 @@ fn kfuncs(bytes: &[u8]) -> Result<Vec<Kfunc>> {
         bail!("the object has no section {BTF_SECTION}; compile it with -g (and do not strip it)")
     };
     let context = || format!("failed to read section {BTF_SECTION}");
-    let data = section.uncompressed_data().with_context(context)?;
-    let names = extern_functions(&data).with_context(context)?;
+    let data = section.data().with_context(context)?;
+    let names = extern_functions(data).with_context(context)?;
     let weak: HashMap<&str, bool> = file
         .symbols()
         .filter(|symbol| symbol.is_undefined())

@@ -56,7 +56,7 @@ fn judge(request: &Request<'_>, report: &mut Report) -> Result<(), Failure> {
         .map_err(at(Stage::Kfunc))?;
     capability::check().map_err(at(Stage::Load))?;
     for program in &programs {
-        let judged = judge_program(&object, program, report.module.as_ref(), request.verbose);
+        let judged = judge_program(&object, program, &app, report.module.as_ref(), request.verbose);
         report.programs.push(judged.unwrap_or_else(|error| ProgramReport {
             stage: Some(Stage::Load),
             reason: Some(format!("{error:#}")),
@@ -79,27 +79,53 @@ fn programs(object: &BpfObject) -> Result<Vec<Program>> {
 fn judge_program(
     object: &BpfObject,
     program: &Program,
+    app: &App,
     module: Option<&LoadedModule>,
     verbose: bool,
 ) -> Result<ProgramReport> {
-    let print_level = if verbose { Level::Debug } else { Level::Info };
-    let mut attempt = Attempt::new(object, program, log_level::STATISTICS, print_level)?;
+    let mut attempt = Attempt::new(object, program, log_level::STATISTICS)?;
     if matches!(attempt.outcome, Outcome::Refused { .. }) && !is_loaded_but_for_slots(&attempt) {
         let level = if verbose { log_level::EVERYTHING } else { log_level::PATH };
-        attempt = Attempt::new(object, program, level | log_level::STATISTICS, print_level)?;
+        attempt = Attempt::new(object, program, level | log_level::STATISTICS)?;
+    }
+    if let Err((stage, error)) = check_modules(&attempt, app) {
+        return Ok(ProgramReport {
+            stage: Some(stage),
+            reason: Some(format!("{error:#}")),
+            ..ProgramReport::new(program, Verdict::Unjudged)
+        });
     }
     Ok(ProgramReport::of(program, attempt, module))
+}
+
+/// Fails if libbpf saw other modules than the program is meant for, so that no verdict would be
+/// about the program as it will run.
+fn check_modules(attempt: &Attempt, app: &App) -> Result<(), (Stage, anyhow::Error)> {
+    if messages::modules_were_hidden(&attempt.messages) {
+        let error = anyhow!(
+            "what the program needs is not the kernel's own, and the kernel shows the BTF of modules to CAP_SYS_ADMIN only, which this process does not have; run as root"
+        );
+        return Err((Stage::Kfunc, error));
+    }
+    let modules = messages::modules_with_types(&attempt.messages);
+    let checked = modules::check_types(Path::new(SYSFS_BTF), &modules, app);
+    checked.map_err(|error| (Stage::Relocation, error))
 }
 
 /// Whether the kernel took the program, and libbpf failed only at what comes afterwards: putting
 /// the object's other programs, which were not loaded, into the slots of a program array.
 ///
-/// libbpf does that once all programs that it was to load are loaded, and says so in no other way.
+/// libbpf does that once all programs that it was to load are loaded, and says so in no other way
+/// than in a message. The object's names are in it, so the log has to agree: the verifier went
+/// through the program and has nothing to say against it.
 fn is_loaded_but_for_slots(attempt: &Attempt) -> bool {
-    attempt.messages.iter().any(|message| {
-        let text = &message.text;
-        text.starts_with("map '") && text.contains("': failed to initialize slot [")
-    })
+    let is_about_slots = attempt.messages.iter().any(|message| {
+        message.level == Level::Warn
+            && message.text.starts_with("map '")
+            && message.text.contains("': failed to initialize slot [")
+    });
+    let log = VerifierLog::parse(&attempt.log);
+    is_about_slots && log.statistics.is_some() && log.reason.is_none()
 }
 
 impl ProgramReport {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # variables shared with the scripts that source this
 #
 # Debian packages of this machine, and where its archive is. To be sourced after ui.sh.
 

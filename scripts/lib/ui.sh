@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # variables shared with the scripts that source this
 #
 # What scripts say and how: notes, errors, and the progress of long steps. To be sourced. Messages go to stderr, so that
 # stdout stays for what a caller asked for.

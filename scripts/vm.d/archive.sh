@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # variables shared with the scripts that source this
 #
 # Debian's archive, read by an apt with a state of its own: this machine's package lists and sources stay as they are.
 # Signatures are verified as ever. To be sourced after lib/ui.sh and lib/packages.sh.

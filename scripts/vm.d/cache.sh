@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # variables shared with the scripts that source this
 #
 # The cache: where everything that `prepare` makes lies, what counts as ready, and who may use or remove it.
 #

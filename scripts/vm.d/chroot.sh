@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # variables shared with the scripts that source this
 #
 # `vm make`: kbuild in the build chroot. To be sourced after prepare.sh.
 
@@ -9,6 +10,7 @@ make_in_chroot() {
 	local dir=$1 owner
 	shift
 	owner=$(stat -c %u:%g "$dir")
+	# shellcheck disable=SC2016 # the inner shell expands it
 	run_enclosed "$BASH" -euc '
 		root=$1 kdir=$2 checkout=$3 dir=$4 owner=$5
 		shift 5

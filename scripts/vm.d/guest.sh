@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables shared with the scripts that source this
 #
 # `vm run` and `vm shell`: qemu, the shared root file system, and what is said when a run goes wrong. To be sourced after
 # prepare.sh.
@@ -93,7 +94,7 @@ conclude() {
 			explain_failure "console qemu.log virtiofsd.log" "the guest went down before the command ended"
 		fi
 		;;
-	failed) explain_failure "console qemu.log" "$detail" ;;
+	failed) explain_failure "console qemu.log virtiofsd.log" "$detail" ;;
 	*) explain_failure "console qemu.log virtiofsd.log" "the VM's relay ended without a word (status $relay_status)" ;;
 	esac
 	return 125

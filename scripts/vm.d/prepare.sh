@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables shared with the scripts that source this
 #
 # From nothing to a ready cache folder, and the small guest parts that follow the checkout's own sources. To be sourced after
 # cache.sh.

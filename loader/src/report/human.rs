@@ -182,3 +182,152 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     let replace = |char: char| if harmless(char) { char } else { char::REPLACEMENT_CHARACTER };
     Cow::Owned(text.chars().map(replace).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::LoadedModule;
+    use crate::report::Stage;
+    use ufunc_gen::metadata::{BuildId, ModuleMetadata, Role, UfuncMetadata};
+
+    fn line(line: u32, text: &str) -> Option<SourceLine> {
+        Some(SourceLine { file: "leak.bpf.c".into(), line, column: None, text: text.into() })
+    }
+
+    fn program(verdict: Verdict) -> ProgramReport {
+        ProgramReport {
+            name: "add_test".into(),
+            section: "uprobe/app:add_test".into(),
+            verdict,
+            stage: None,
+            errno: None,
+            reason: None,
+            source: None,
+            acquired_at: None,
+            meaning: None,
+            help: None,
+            statistics: None,
+            log: None,
+            libbpf: Vec::new(),
+        }
+    }
+
+    fn report(programs: Vec<ProgramReport>) -> Report {
+        let ufunc = UfuncMetadata {
+            kfunc: "my_alloc_data".into(),
+            role: Role::Acquire,
+            symbol: "my_alloc_data".into(),
+            address: 0,
+            family: None,
+            source: None,
+        };
+        let build_id = BuildId(vec![0x5d, 0x41]);
+        let metadata =
+            ModuleMetadata { host: "app".into(), build_id: build_id.clone(), ufuncs: vec![ufunc] };
+        Report {
+            app: "examples/app".into(),
+            build_id: Some(build_id),
+            object: "leak.bpf.o".into(),
+            module: Some(LoadedModule { name: "ufunc".into(), metadata }),
+            programs,
+            failure: None,
+        }
+    }
+
+    fn written(report: &Report) -> String {
+        let mut out = Vec::new();
+        write(report, |_| None, &mut out).unwrap();
+        anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
+    }
+
+    #[test]
+    fn a_leak_is_shown_with_both_lines() {
+        let rejected = ProgramReport {
+            stage: Some(Stage::Verification),
+            reason: Some("Unreleased reference id=2 alloc_insn=0".into()),
+            source: line(21, "\treturn 0;"),
+            acquired_at: Some(Acquisition {
+                function: Some("my_alloc_data".into()),
+                source: line(18, "\tstruct data *d = my_alloc_data();"),
+            }),
+            meaning: Some("the program can end here".into()),
+            help: Some("release it with my_free_data on every path".into()),
+            ..program(Verdict::Rejected)
+        };
+        let expected = "\
+app (build-id 5d41), module ufunc: my_alloc_data
+rejected  add_test  (uprobe/app:add_test)
+  Unreleased reference id=2 alloc_insn=0
+    --> leak.bpf.c:18:19
+     |
+  18 |     struct data *d = my_alloc_data();
+     |                      ------------- acquired here by my_alloc_data
+     |
+    ::: leak.bpf.c:21:2
+     |
+  21 |     return 0;
+     |     ^^^^^^^^^ the program can end here
+     |
+     = help: release it with my_free_data on every path
+
+1 program: 0 accepted, 1 rejected
+";
+        assert_eq!(written(&report(vec![rejected])), expected);
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let unjudged = ProgramReport {
+            stage: Some(Stage::Map),
+            reason: Some("map 'm': failed to create".into()),
+            ..program(Verdict::Unjudged)
+        };
+        let without_text = ProgramReport {
+            reason: Some("unreachable insn 1".into()),
+            source: line(3, ""),
+            ..program(Verdict::Rejected)
+        };
+        let programs = vec![program(Verdict::Accepted), unjudged, without_text];
+        let expected = "\
+app (no build-id)
+accepted  add_test  (uprobe/app:add_test)
+unjudged  add_test  (uprobe/app:add_test)
+  failed at creating maps: map 'm': failed to create
+
+rejected  add_test  (uprobe/app:add_test)
+  unreachable insn 1
+  --> leak.bpf.c:3
+
+3 programs: 1 accepted, 1 rejected, 1 could not be judged
+";
+        let report = Report { module: None, build_id: None, ..report(programs) };
+        assert_eq!(written(&report), expected);
+    }
+
+    #[test]
+    fn a_terminal_is_not_given_orders_by_an_object() {
+        let evil = "\x1b]0;title\x07\x1b[31m";
+        let rejected = ProgramReport {
+            name: evil.into(),
+            section: evil.into(),
+            reason: Some(evil.into()),
+            source: line(1, evil),
+            meaning: Some(evil.into()),
+            help: Some(evil.into()),
+            acquired_at: Some(Acquisition { function: Some(evil.into()), source: line(2, evil) }),
+            ..program(Verdict::Rejected)
+        };
+        let mut out = Vec::new();
+        write(&report(vec![rejected]), |_| Some(evil.to_owned()), &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.contains("\x1b]") && !out.contains('\x07'), "{out:?}");
+        assert!(!out.contains("\x1b[31m"), "{out:?}");
+    }
+
+    #[test]
+    fn the_call_is_marked_or_else_the_statement() {
+        assert_eq!(marked("\treturn f(x); ", Some("f")), (8, 9));
+        assert_eq!(marked("\treturn f(x); ", Some("g")), (1, 13));
+        assert_eq!(marked("\treturn f(x); ", None), (1, 13));
+    }
+}
