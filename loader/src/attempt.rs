@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, c_char};
 use std::io;
+use std::path::Path;
 use std::ptr::{self, NonNull};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -65,7 +66,7 @@ pub(crate) struct Attempt {
 ///
 /// Fails if libbpf cannot read the object, with its reason.
 pub(crate) fn programs(object: &BpfObject) -> Result<Vec<Program>> {
-    let (opened, messages) = capture(|| open(object));
+    let (opened, messages) = capture(|| open(object, None));
     let opened = opened.map_err(|error| match messages::reasons(&messages) {
         Some(reasons) => anyhow!(reasons),
         None => error.context("libbpf cannot read it"),
@@ -79,15 +80,21 @@ pub(crate) fn programs(object: &BpfObject) -> Result<Vec<Program>> {
 }
 
 impl Attempt {
-    /// Loads `program` of `object`, and nothing else of it, with that log level.
+    /// Loads `program` of `object`, and nothing else of it, with that log level. It is fitted to
+    /// the types in the file `types`, or else to those of the kernel and its modules.
     ///
     /// The program is gone again when this returns. Fails only where there is no telling what
     /// happened: no memory for the log, or an object that suddenly cannot be opened any more.
-    pub(crate) fn new(object: &BpfObject, program: &Program, log_level: u32) -> Result<Attempt> {
+    pub(crate) fn new(
+        object: &BpfObject,
+        program: &Program,
+        types: Option<&Path>,
+        log_level: u32,
+    ) -> Result<Attempt> {
         let mut log_size = LOG_SIZE;
         loop {
             let mut log = log_buffer(log_size)?;
-            let (loaded, messages) = capture(|| load(object, program, log_level, &mut log));
+            let (loaded, messages) = capture(|| load(object, program, types, log_level, &mut log));
             let (outcome, lines) = loaded?;
             let log = log_text(&log);
             let is_full = log.len() + 1 >= log_size;
@@ -114,8 +121,11 @@ fn log_text(log: &[u8]) -> String {
     String::from_utf8_lossy(&log[..end]).into_owned()
 }
 
-fn open(object: &BpfObject) -> Result<OpenObject> {
+fn open(object: &BpfObject, types: Option<&Path>) -> Result<OpenObject> {
     let mut builder = ObjectBuilder::default();
+    if let Some(types) = types {
+        builder.btf_custom_path(types)?;
+    }
     let opened = builder.name(object.name())?.open_memory(&object.bytes)?;
     Ok(opened)
 }
@@ -124,11 +134,12 @@ fn open(object: &BpfObject) -> Result<OpenObject> {
 fn load(
     object: &BpfObject,
     program: &Program,
+    types: Option<&Path>,
     log_level: u32,
     log: &mut [u8],
 ) -> Result<(Outcome, LineTable)> {
     // Declared after `log` was borrowed: it is closed before the buffer can go away.
-    let mut opened = open(object).context("failed to open the object again")?;
+    let mut opened = open(object, types).context("failed to open the object again")?;
     let Some(raw_program) = select(&mut opened, program.index, log_level) else {
         bail!("program {} is gone from the object", program.name)
     };

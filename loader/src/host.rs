@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use ufunc_gen::elf::HostFile;
+use ufunc_gen::elf::{Host, HostFile};
 use ufunc_gen::metadata::BuildId;
 
 /// The application, as far as a verdict depends on it.
@@ -15,6 +15,8 @@ pub struct App {
     /// The file's name without its folder.
     pub name: String,
     build_id: Result<BuildId, String>,
+    /// Kept, so that all that is read of the application is of one and the same file.
+    file: HostFile,
 }
 
 impl App {
@@ -25,7 +27,13 @@ impl App {
         let file = HostFile::open(path)?;
         let host = file.parse()?;
         let build_id = host.build_id().map_err(|error| format!("{error:#}"));
-        Ok(App { path: path.to_owned(), name: host.name(), build_id })
+        let name = host.name();
+        Ok(App { path: path.to_owned(), name, build_id, file })
+    }
+
+    /// The file's ELF headers.
+    pub fn host(&self) -> Result<Host<'_>> {
+        self.file.parse()
     }
 
     /// The build-id, which tells whether a module was generated from this very file.

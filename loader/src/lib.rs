@@ -2,10 +2,10 @@
 //! Has the kernel's verifier judge extensions of an application, and explains the verdict.
 //!
 //! ```text
-//! ./app ──────────▶ host ────build-id──────┐
-//! /sys/kernel/btf ▶ modules ──metadata──┐  │
-//! prog.bpf.o ─────▶ object ──kfuncs──▶ which module lends them?
-//!                     │                    │
+//! ./app ──────────▶ host ────build-id──────┐ ──debug information──▶ host_types
+//! /sys/kernel/btf ▶ modules ──metadata──┐  │                           │
+//! prog.bpf.o ─────▶ object ──kfuncs──▶ which module lends them?        │
+//!                     │                    │     ┌──kernel's and application's BTF
 //!                     └──▶ attempt (libbpf, one program at a time) ──▶ log
 //!                                                                       │
 //!                     report ◀── explain ◀── verifier_log ◀─────────────┘
@@ -14,15 +14,18 @@
 //! 1. [`host`] opens the application and [`object`] the BPF object; neither file is trusted.
 //! 2. [`modules`] looks up every kfunc that the object needs, so that a program is only judged
 //!    against the module of the very build that it is meant for.
-//! 3. [`verify()`] has the kernel load each program on its own. The verdict is the kernel's; what
+//! 3. `host_types` adds the application's types to the kernel's, for programs on the application's
+//!    probes: with or without a module, those are what they are fitted to.
+//! 4. [`verify()`] has the kernel load each program on its own. The verdict is the kernel's; what
 //!    fails for another reason is not judged.
-//! 4. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
+//! 5. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
 //!    words of the application, and [`report`] writes it down for people and for programs.
 
 mod attempt;
 mod capability;
 pub mod explain;
 pub mod host;
+pub mod host_types;
 mod messages;
 pub mod modules;
 pub mod object;

@@ -17,7 +17,7 @@
 
 vm_cache=${XDG_CACHE_HOME:-$HOME/.cache}/ufunc/vm
 # Raise it when prepare makes something else than before: older caches then count as not ready.
-vm_recipe=1
+vm_recipe=2
 vm_suites=(trixie-backports sid)
 
 check_suite() {

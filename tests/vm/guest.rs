@@ -97,7 +97,8 @@ impl KernelLog {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let marker = format!("ufunc-tests mark {}", COUNT.fetch_add(1, Ordering::Relaxed));
         let mut kmsg = fs::OpenOptions::new().write(true).open("/dev/kmsg")?;
-        kmsg.write_all(marker.as_bytes()).context("failed to write to /dev/kmsg")?;
+        // Without the line end the kernel would wait for the rest of the line.
+        kmsg.write_all(format!("{marker}\n").as_bytes()).context("failed to write to /dev/kmsg")?;
         Ok(KernelLog { marker })
     }
 

@@ -2,7 +2,7 @@
 //! The application's ELF file: its symbols, build-id and notes.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -25,6 +25,8 @@ impl HostFile {
     /// Fails for what cannot be mapped: a missing file, a directory, an empty file.
     pub fn open(path: &Path) -> Result<Self> {
         let open = || -> Result<Mmap> {
+            // Asked before it is opened: opening a pipe would wait for somebody to write to it.
+            ensure!(fs::metadata(path)?.is_file(), "not a regular file");
             let file = File::open(path)?;
             let kind = file.metadata()?;
             ensure!(kind.is_file(), "not a regular file");
@@ -79,12 +81,12 @@ impl<'a> Host<'a> {
             }
             _ => bail!("{shown} has an unknown ELF class"),
         }
-        let elf = ElfFile64::<Endianness>::parse(data)
-            .with_context(|| format!("failed to read the ELF headers of {shown}"))?;
         ensure!(
-            elf.endian() == Endianness::Little,
+            data.get(5) != Some(&object::elf::ELFDATA2MSB.0),
             "{shown} is a big-endian ELF file, hosts are little-endian applications"
         );
+        let elf = ElfFile64::<Endianness>::parse(data)
+            .with_context(|| format!("failed to read the ELF headers of {shown}"))?;
         let kind = elf.elf_header().e_type(elf.endian());
         match kind {
             object::elf::ET_EXEC | object::elf::ET_DYN => {}
@@ -166,10 +168,10 @@ impl<'a> Host<'a> {
         Ok(found)
     }
 
-    /// Functions that have code in this file, by name, from `.symtab` and `.dynsym`, with their
-    /// addresses. A name may stand for several static functions.
-    pub fn functions(&self) -> HashMap<&'a [u8], Vec<u64>> {
-        let mut functions = HashMap::<&[u8], Vec<u64>>::new();
+    /// Functions that have code in this file, by name, from `.symtab` and `.dynsym`. A name may
+    /// stand for several static functions.
+    pub fn functions(&self) -> HashMap<&'a [u8], Vec<FunctionSymbol>> {
+        let mut functions = HashMap::<&[u8], Vec<FunctionSymbol>>::new();
         for symbol in self.elf.symbols().chain(self.elf.dynamic_symbols()) {
             if symbol.kind() != SymbolKind::Text || !symbol.is_definition() {
                 continue;
@@ -177,11 +179,21 @@ impl<'a> Host<'a> {
             // A name that cannot be read belongs to a damaged symbol; such a function cannot be
             // asked for by name, and is reported as missing if it is.
             let Ok(name) = symbol.name_bytes() else { continue };
-            let addresses = functions.entry(name).or_default();
-            if !addresses.contains(&symbol.address()) {
-                addresses.push(symbol.address());
+            let found = FunctionSymbol { address: symbol.address(), local: symbol.is_local() };
+            let namesakes = functions.entry(name).or_default();
+            if !namesakes.contains(&found) {
+                namesakes.push(found);
             }
         }
         functions
     }
+}
+
+/// A symbol that stands for a function's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionSymbol {
+    /// Where the code is, before relocation.
+    pub address: u64,
+    /// Whether only its own file (or, with link-time optimisation, program) can refer to it.
+    pub local: bool,
 }

@@ -35,6 +35,15 @@ pub fn btf_name(name: Cow<'_, str>) -> Name<'_> {
     Cow::Owned(fit)
 }
 
+/// The name by which BTF can know the base type `name`, of which each word is made an identifier:
+/// `long unsigned int` stays as it is, and a C header made of the BTF compiles.
+pub fn base_type_name(name: Cow<'_, str>) -> Name<'_> {
+    if name.len() <= NAME_MAX && name.split(' ').all(is_identifier) {
+        return name;
+    }
+    btf_name(name)
+}
+
 /// How Rust source spells the function name `name`, an identifier. `None` if Rust has no way:
 /// the few keywords that cannot be escaped.
 pub fn rust_function_name(name: &str) -> Option<Cow<'_, str>> {
@@ -80,6 +89,14 @@ mod tests {
         }
         assert_eq!(btf_name("".into()), "");
         assert_eq!(btf_name("vector<int>".into()), "vector_int_");
+    }
+
+    #[test]
+    fn base_types_keep_the_blanks_between_their_words() {
+        assert_eq!(base_type_name("long unsigned int".into()), "long unsigned int");
+        assert_eq!(base_type_name("(1 element tuple)".into()), "_1_element_tuple_");
+        assert_eq!(base_type_name("a  b".into()), "a__b");
+        assert_eq!(base_type_name("a\nb".into()), "a_b");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl BuildId {
     /// Reads what [`BuildId`]'s `Display` wrote.
     pub fn from_hex(text: &str) -> Option<BuildId> {
         let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !digits || text.is_empty() || text.len() % 2 != 0 {
+        if !digits || text.is_empty() || !text.len().is_multiple_of(2) {
             return None;
         }
         let byte = |at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();

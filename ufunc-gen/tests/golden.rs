@@ -4,9 +4,11 @@
 //! | in `tests/golden/` | |
 //! | --- | --- |
 //! | `NAME.c` | an application's source |
-//! | `NAME.s` | what a compiler made of it; its first line says of which source, and how |
+//! | `NAME.asm` | what a compiler made of it; its first line says of which source, and how |
 //! | `NAME.rs` | the module source that is expected |
 //! | `link.ld` | where everything goes |
+//!
+//! (Not `.s`: `make clean` of a kernel module removes those, wherever they are.)
 //!
 //! The assembly is committed, so that no compiler's version matters; `as` and `ld` turn it into a
 //! static executable at fixed addresses with a fixed build-id, when the test runs.
@@ -19,13 +21,15 @@
 //!
 //! `UFUNC_RENEW_GOLDEN=all` makes the whole assembly anew, with the compilers of this machine.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use common::{Lab, generate, include_folder, tool};
+use common::{Lab, fingerprint, generate, golden_app, golden_folder, include_folder, tool};
 
 /// An application, and what it is built from.
 struct Golden {
@@ -70,9 +74,9 @@ fn every_file_belongs_to_an_application() {
     let mut known = vec!["link.ld".to_owned()];
     for golden in [PAIR, FAMILIES, ZOO, NAMES] {
         known.push(format!("{}.rs", golden.name));
-        known.extend(golden.sources.iter().flat_map(|s| [format!("{s}.c"), format!("{s}.s")]));
+        known.extend(golden.sources.iter().flat_map(|s| [format!("{s}.c"), format!("{s}.asm")]));
     }
-    for entry in fs::read_dir(folder()).unwrap() {
+    for entry in fs::read_dir(golden_folder()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(known.contains(&name), "tests/golden/{name} belongs to no test");
     }
@@ -95,42 +99,33 @@ fn renew() -> Renew {
     }
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
-
 impl Golden {
     /// Builds the application, and compares the module that is written for it.
     #[track_caller]
     fn check(&self) {
         let lab = Lab::new();
-        let objects: Vec<_> =
-            self.sources.iter().map(|source| self.assemble(&lab, source)).collect();
-        let script = folder().join("link.ld");
-        let mut link = vec!["-static", "-e", "0", "-T", script.to_str().unwrap()];
-        // Different for each, and nothing that anybody could take for a real one.
-        let build_id = format!("--build-id=0x{:016x}", fingerprint(self.name.as_bytes()));
-        link.extend([build_id.as_str(), "-o", self.name]);
-        link.extend(objects.iter().map(String::as_str));
-        tool(lab.folder(), "ld", &link);
+        for source in self.sources {
+            self.refresh(&lab, source);
+        }
+        let app = golden_app(&lab, self.name, self.sources);
 
-        // Not compared with the kernel that runs here: the result must not depend on it.
-        let written = lab.path("written.rs");
-        let app = lab.path(self.name);
-        generate(&[app.as_os_str(), "-o".as_ref(), written.as_os_str()]).ok();
-        let written = fs::read_to_string(written).unwrap();
-        let expected = folder().join(format!("{}.rs", self.name));
+        // Names are not compared with the kernel that runs here, but with one that has none.
+        let vmlinux = lab.vmlinux(&[]);
+        let args = [app.as_os_str(), "--vmlinux".as_ref(), vmlinux.as_os_str()];
+        let written = generate(&args).ok().stdout;
+        let expected = golden_folder().join(format!("{}.rs", self.name));
         if renew() != Renew::Nothing {
             fs::write(&expected, &written).unwrap();
         }
-        generate(&[app.as_os_str(), "--check".as_ref(), expected.as_os_str()]).ok();
+        let check = ["--check".as_ref(), expected.as_os_str()];
+        generate(&[&args[..], &check].concat()).ok();
         assert_eq!(fs::read_to_string(&expected).unwrap(), written);
     }
 
-    /// Assembles `source`, after it was compiled anew if that was asked for.
+    /// Compiles `source` anew if that was asked for; fails if its assembly is another source's.
     #[track_caller]
-    fn assemble(&self, lab: &Lab, source: &str) -> String {
-        let assembly = folder().join(format!("{source}.s"));
+    fn refresh(&self, lab: &Lab, source: &str) {
+        let assembly = golden_folder().join(format!("{source}.asm"));
         let mark = self.mark(source);
         let is_fresh = || {
             let text = fs::read_to_string(&assembly).unwrap_or_default();
@@ -142,16 +137,13 @@ impl Golden {
         }
         assert!(
             is_fresh(),
-            "{source}.s was not made from this {source}.c in this way ({mark}): UFUNC_RENEW_GOLDEN=1 renews it"
+            "{source}.asm was not made from this {source}.c in this way ({mark}): UFUNC_RENEW_GOLDEN=1 renews it"
         );
-        let object = format!("{source}.o");
-        tool(lab.folder(), "as", &["--64", "-o", &object, assembly.to_str().unwrap()]);
-        object
     }
 
     /// First line of the assembly: what it was made from, and how.
     fn mark(&self, source: &str) -> String {
-        let text = fs::read(folder().join(format!("{source}.c"))).unwrap();
+        let text = fs::read(golden_folder().join(format!("{source}.c"))).unwrap();
         let header = fs::read(include_folder().join("ufunc.h")).unwrap();
         let print = fingerprint(&[text, header].concat());
         format!("# {source}.c {print:016x}: {} {}", self.compiler, self.flags().join(" "))
@@ -170,7 +162,7 @@ impl Golden {
     fn compile(&self, lab: &Lab, source: &str, assembly: &Path, mark: &str) {
         // In a folder with nothing but the sources, whose path the debug information then omits.
         let file = format!("{source}.c");
-        fs::copy(folder().join(&file), lab.path(&file)).unwrap();
+        fs::copy(golden_folder().join(&file), lab.path(&file)).unwrap();
         fs::copy(include_folder().join("ufunc.h"), lab.path("ufunc.h")).unwrap();
         let root = lab.folder().canonicalize().unwrap();
         let map = format!("-ffile-prefix-map={}=.", root.display());
@@ -183,11 +175,4 @@ impl Golden {
         let spdx = "# SPDX-License-Identifier: MIT OR Apache-2.0";
         fs::write(assembly, format!("{mark}\n{spdx}\n{text}")).unwrap();
     }
-}
-
-/// FNV-1a: enough to see that a file has changed.
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }

@@ -5,12 +5,14 @@
 //! makes are in `kernel/bpf/btf.c`.
 //!
 //! ```text
-//! bytes ──decode──▶ Type … ──dedup──▶ Type … ──encode──▶ bytes
+//! bytes ──decode──▶ Type … ──fit──▶ Type … ──dedup──▶ Type … ──check, encode──▶ bytes
 //! ```
 
+pub mod check;
 pub mod decode;
 pub mod dedup;
 pub mod encode;
+pub mod fit;
 pub mod merge;
 
 use std::borrow::Cow;

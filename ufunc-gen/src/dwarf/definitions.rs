@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use gimli::DwTag;
 
+use super::scope::{Scopes, is_scope};
 use super::types::member_location;
 use super::walk::Walk;
 use super::{DebugInfo, Die, DieRef, UnitIndex, flag, number};
@@ -41,8 +42,16 @@ impl TagClass {
 type Key<'a> = (TagClass, Cow<'a, str>);
 
 /// Where named types are defined.
+#[derive(Default)]
 pub(super) struct Definitions<'a> {
     places: HashMap<Key<'a>, Vec<DieRef>>,
+    /// Names, with their namespaces, of the types that are in one.
+    scoped: HashMap<DieRef, Cow<'a, str>>,
+    /// Declarations in a file's scope.
+    global: HashSet<DieRef>,
+    /// From a declaration to the definition that says it completes it (GCC has these for types in
+    /// namespaces, even in one file).
+    completed: HashMap<DieRef, DieRef>,
     /// What was decided already: many files declare the same types.
     decided: RefCell<HashMap<Key<'a>, Option<DieRef>>>,
 }
@@ -59,6 +68,18 @@ impl<'a> DebugInfo<'a> {
     pub(super) fn definition(&self, unit: UnitIndex, entry: &Die<'a>) -> Result<Option<DieRef>> {
         let Some(class) = TagClass::of(entry.tag) else { return Ok(None) };
         if !flag(entry, gimli::DW_AT_declaration) {
+            return Ok(None);
+        }
+        let place = self.offset_of(unit, entry);
+        let definitions = self.definitions()?;
+        if let Some(&definition) = definitions.completed.get(&place) {
+            return Ok(Some(definition));
+        }
+        if let Some(name) = definitions.scoped.get(&place) {
+            return self.decide((class, name.clone()));
+        }
+        // One within a class is another type than one of that name outside; C has no such types.
+        if !definitions.global.contains(&place) && !self.compiler(unit)?.c {
             return Ok(None);
         }
         match self.string(unit, entry, gimli::DW_AT_name) {
@@ -92,30 +113,73 @@ impl<'a> DebugInfo<'a> {
         Ok(Some(first))
     }
 
-    /// All definitions of named types that stand in a file's scope.
+    /// All definitions of named types that stand in a file's or a namespace's scope.
     fn definitions(&self) -> Result<&Definitions<'a>> {
         if let Some(definitions) = self.definitions.get() {
             return Ok(definitions);
         }
-        let mut places = HashMap::<Key<'a>, Vec<DieRef>>::new();
+        let mut found = Definitions::default();
         for unit in self.units() {
+            let mut scopes = Scopes::new();
             let mut walk = Walk::new(self, unit, None)?;
             while let Some(entry) = walk.next()? {
                 if entry.depth == 0 {
                     continue;
                 }
-                if let Some(class) = TagClass::of(entry.tag)
-                    && !flag(entry, gimli::DW_AT_declaration)
-                    && let Some(name) = self.string(unit, entry, gimli::DW_AT_name)
-                {
-                    let place = self.offset_of(unit, entry);
-                    places.entry((class, name)).or_default().push(place);
+                scopes.leave(entry.depth);
+                if is_scope(entry) {
+                    let name = self.string(unit, entry, gimli::DW_AT_name);
+                    scopes.enter(self, unit, entry, name.as_deref())?;
+                    continue;
+                }
+                if let Some(class) = TagClass::of(entry.tag) {
+                    self.add_type(&mut found, class, unit, entry, scopes.current())?;
                 }
                 walk.skip_children()?;
             }
         }
-        let definitions = Definitions { places, decided: RefCell::default() };
-        Ok(self.definitions.get_or_init(|| definitions))
+        Ok(self.definitions.get_or_init(|| found))
+    }
+
+    /// Takes note of `entry`, a type in the scope `scope`.
+    fn add_type(
+        &self,
+        found: &mut Definitions<'a>,
+        class: TagClass,
+        unit: UnitIndex,
+        entry: &Die<'a>,
+        scope: &str,
+    ) -> Result<()> {
+        let place = self.offset_of(unit, entry);
+        let is_definition = !flag(entry, gimli::DW_AT_declaration);
+        let declaration = self.reference(unit, entry, gimli::DW_AT_specification)?;
+        if let Some(declaration) = declaration.filter(|_| is_definition) {
+            found.completed.insert(declaration, place);
+            // One in a class has no name by which another file could mean it.
+            if let Some(name) = found.scoped.get(&declaration) {
+                let key = (class, name.clone());
+                found.places.entry(key).or_default().push(place);
+            }
+            return Ok(());
+        }
+        let Some(name) = self.string(unit, entry, gimli::DW_AT_name) else { return Ok(()) };
+        let name = match scope {
+            "" => {
+                if !is_definition {
+                    found.global.insert(place);
+                }
+                name
+            }
+            scope => {
+                let name = Cow::Owned(format!("{scope}{name}"));
+                found.scoped.insert(place, Cow::clone(&name));
+                name
+            }
+        };
+        if is_definition {
+            found.places.entry((class, name)).or_default().push(place);
+        }
+        Ok(())
     }
 
     fn layout(&self, die: DieRef) -> Result<Layout<'a>> {

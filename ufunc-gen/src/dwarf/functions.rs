@@ -2,11 +2,13 @@
 //! The application's functions.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use anyhow::Result;
-use gimli::DwLang;
+use gimli::{AttributeValue, DwLang};
 
+use super::scope::{Scopes, is_scope};
 use super::walk::Walk;
 use super::{DebugInfo, Die, DieRef, MAX_CHAIN, Source, UnitIndex, flag};
 
@@ -29,6 +31,12 @@ pub struct Function<'a> {
     pub method: bool,
     /// Addresses of its code, before relocation; empty if the compiler left no code of its own.
     pub addresses: Vec<u64>,
+    /// Whether the compiler says that it is not called as the platform's ABI has it
+    /// (`DW_CC_nocall`).
+    pub altered: bool,
+    /// Whether LLVM compiled it. It changes the parameters of functions that nobody outside of the
+    /// file can call, and before version 19 does not say so.
+    pub by_llvm: bool,
     /// Where the source declares it.
     pub source: Option<Source>,
 }
@@ -57,7 +65,9 @@ pub enum ParametersEnd {
 impl Function<'_> {
     /// The name under which the linker knows the function.
     pub fn symbol(&self) -> &str {
-        self.linkage_name.as_deref().unwrap_or(&self.name)
+        // Without a linkage name the symbol is the bare name, whatever is around it: `extern "C"`.
+        let bare = || self.name.rsplit("::").next().unwrap_or_default();
+        self.linkage_name.as_deref().unwrap_or_else(bare)
     }
 
     /// Whether `wanted` is this function's name, with or without namespaces, or its symbol.
@@ -72,14 +82,15 @@ impl Function<'_> {
 /// What one `DW_TAG_subprogram` says; a function may be spread over several.
 struct Subprogram<'a> {
     unit: UnitIndex,
-    /// Namespaces around it, `ns::` each.
-    scope: String,
+    /// Namespaces around it, `outer::inner::`.
+    scope: Rc<str>,
     entry: Die<'a>,
     params: Vec<Parameter<'a>>,
     unspecified: bool,
     /// The entry that this one completes (out-of-line copy, definition of a declared method).
     origin: Option<DieRef>,
     address: Option<u64>,
+    altered: bool,
 }
 
 impl<'a> DebugInfo<'a> {
@@ -87,7 +98,9 @@ impl<'a> DebugInfo<'a> {
     pub fn functions(&self) -> Result<Vec<Function<'a>>> {
         let mut subprograms = Vec::new();
         let mut places = HashMap::new();
+        let mut compilers = Vec::new();
         for unit in self.units() {
+            compilers.push(self.compiler(unit)?);
             for subprogram in self.subprograms(unit)? {
                 let place = self.offset_of(unit, &subprogram.entry);
                 places.insert(place, subprograms.len());
@@ -96,6 +109,7 @@ impl<'a> DebugInfo<'a> {
         }
         // Code addresses belong to the declaring entry, which may be far from the one with code.
         let mut addresses = HashMap::<DieRef, Vec<u64>>::new();
+        let mut altered = HashSet::new();
         let mut declaring = Vec::new();
         for subprogram in &subprograms {
             let root = self.declaring(subprogram, &places, &subprograms)?;
@@ -104,6 +118,9 @@ impl<'a> DebugInfo<'a> {
                 Vec::new()
             });
             found.extend(subprogram.address);
+            if subprogram.altered {
+                altered.insert(root);
+            }
         }
         let mut functions = Vec::new();
         for root in declaring {
@@ -124,7 +141,10 @@ impl<'a> DebugInfo<'a> {
             if flag(&subprogram.entry, gimli::DW_AT_declaration) && addresses.is_empty() {
                 continue;
             }
-            functions.extend(self.function(subprogram, addresses)?);
+            let compiler = compilers[subprogram.unit.0];
+            let function = self.function(subprogram, compiler, addresses)?;
+            let altered = altered.contains(&root);
+            functions.extend(function.map(|function| Function { altered, ..function }));
         }
         Ok(functions)
     }
@@ -162,8 +182,7 @@ impl<'a> DebugInfo<'a> {
     /// The subprograms of `unit` that stand in the file's or a namespace's scope.
     fn subprograms(&self, unit: UnitIndex) -> Result<Vec<Subprogram<'a>>> {
         let mut found = Vec::<Subprogram<'a>>::new();
-        // Names of the namespaces that lead to the current entry, with their depths.
-        let mut scopes = Vec::<(isize, String)>::new();
+        let mut scopes = Scopes::new();
         let mut inside: Option<isize> = None;
         let mut walk = Walk::new(self, unit, None)?;
         while let Some(entry) = walk.next()? {
@@ -176,16 +195,16 @@ impl<'a> DebugInfo<'a> {
                 continue;
             }
             inside = None;
-            scopes.retain(|(scope, _)| *scope < depth);
+            scopes.leave(depth);
             match entry.tag {
                 gimli::DW_TAG_compile_unit | gimli::DW_TAG_partial_unit => {}
-                gimli::DW_TAG_namespace | gimli::DW_TAG_module => {
+                _ if is_scope(entry) => {
                     let name = self.string(unit, entry, gimli::DW_AT_name);
-                    scopes.push((depth, format!("{}::", name.unwrap_or_default())));
+                    scopes.enter(self, unit, entry, name.as_deref())?;
                 }
                 gimli::DW_TAG_subprogram => {
                     inside = Some(depth);
-                    let scope = scopes.iter().map(|(_, name)| name.as_str()).collect();
+                    let scope = Rc::clone(scopes.current());
                     let entry = entry.clone();
                     found.push(self.subprogram(unit, scope, entry)?);
                 }
@@ -199,7 +218,7 @@ impl<'a> DebugInfo<'a> {
     fn subprogram_at(&self, unit: UnitIndex, place: DieRef) -> Result<Subprogram<'a>> {
         let (_, entry) = self.die(place)?;
         let offset = entry.offset;
-        let mut subprogram = self.subprogram(unit, String::new(), entry)?;
+        let mut subprogram = self.subprogram(unit, Rc::from(""), entry)?;
         let mut walk = Walk::new(self, unit, Some(offset))?;
         walk.next()?;
         while let Some(entry) = walk.next()? {
@@ -209,7 +228,12 @@ impl<'a> DebugInfo<'a> {
         Ok(subprogram)
     }
 
-    fn subprogram(&self, unit: UnitIndex, scope: String, entry: Die<'a>) -> Result<Subprogram<'a>> {
+    fn subprogram(
+        &self,
+        unit: UnitIndex,
+        scope: Rc<str>,
+        entry: Die<'a>,
+    ) -> Result<Subprogram<'a>> {
         let origin = self.origin(unit, &entry)?;
         let address = match entry.attr_value(gimli::DW_AT_low_pc) {
             // An index out of .debug_addr is no address; the function then counts as codeless.
@@ -221,6 +245,8 @@ impl<'a> DebugInfo<'a> {
             }
             None => None,
         };
+        let altered = entry.attr_value(gimli::DW_AT_calling_convention)
+            == Some(AttributeValue::CallingConvention(gimli::DW_CC_nocall));
         Ok(Subprogram {
             unit,
             scope,
@@ -229,6 +255,7 @@ impl<'a> DebugInfo<'a> {
             unspecified: false,
             origin,
             address,
+            altered,
         })
     }
 
@@ -251,11 +278,12 @@ impl<'a> DebugInfo<'a> {
     fn function(
         &self,
         subprogram: &Subprogram<'a>,
+        compiler: Compiler,
         addresses: Vec<u64>,
     ) -> Result<Option<Function<'a>>> {
         let Subprogram { unit, entry, .. } = subprogram;
         let Some(name) = self.string(*unit, entry, gimli::DW_AT_name) else { return Ok(None) };
-        let name = match subprogram.scope.as_str() {
+        let name = match &*subprogram.scope {
             "" => name,
             scope => Cow::Owned(format!("{scope}{name}")),
         };
@@ -264,7 +292,7 @@ impl<'a> DebugInfo<'a> {
             .find_map(|attribute| self.string(*unit, entry, attribute));
         let prototyped = flag(entry, gimli::DW_AT_prototyped);
         let parameters_end = match subprogram.unspecified {
-            _ if !prototyped && subprogram.params.is_empty() && self.is_c(*unit) => {
+            _ if !prototyped && subprogram.params.is_empty() && compiler.c => {
                 ParametersEnd::Unprototyped
             }
             true => ParametersEnd::Variadic,
@@ -279,25 +307,44 @@ impl<'a> DebugInfo<'a> {
             parameters_end,
             method: entry.has_attr(gimli::DW_AT_object_pointer),
             addresses,
+            altered: false,
+            by_llvm: compiler.llvm,
             source: self.source(*unit, entry),
         }))
     }
 
-    /// Whether the unit's source is in C, where a function may be declared without a prototype.
-    fn is_c(&self, unit: UnitIndex) -> bool {
-        let Ok(mut walk) = Walk::new(self, unit, None) else { return false };
-        let Ok(Some(root)) = walk.next() else { return false };
+    pub(super) fn compiler(&self, unit: UnitIndex) -> Result<Compiler> {
+        let mut walk = Walk::new(self, unit, None)?;
+        let Some(root) = walk.next()? else { return Ok(Compiler::default()) };
+        let producer = self.string(unit, root, gimli::DW_AT_producer).unwrap_or_default();
         let language = match root.attr_value(gimli::DW_AT_language) {
-            Some(gimli::AttributeValue::Language(language)) => language,
-            _ => return false,
+            Some(AttributeValue::Language(language)) => Some(language),
+            _ => None,
         };
-        const C: [DwLang; 5] = [
-            gimli::DW_LANG_C,
-            gimli::DW_LANG_C89,
-            gimli::DW_LANG_C99,
-            gimli::DW_LANG_C11,
-            gimli::DW_LANG_C17,
-        ];
-        C.contains(&language)
+        Ok(Compiler {
+            c: language.is_some_and(|language| C.contains(&language)),
+            llvm: LLVM.iter().any(|name| producer.contains(name)),
+        })
     }
 }
+
+/// What made a unit.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Compiler {
+    /// Whether the source is in C, where a function may be declared without a prototype.
+    pub(super) c: bool,
+    /// Whether LLVM compiled it.
+    llvm: bool,
+}
+
+/// C up to the standard that did away with declarations without a prototype.
+const C: [DwLang; 5] = [
+    gimli::DW_LANG_C,
+    gimli::DW_LANG_C89,
+    gimli::DW_LANG_C99,
+    gimli::DW_LANG_C11,
+    gimli::DW_LANG_C17,
+];
+
+/// What compilers on top of LLVM call themselves.
+const LLVM: [&str; 3] = ["clang", "LLVM", "rustc"];

@@ -12,6 +12,8 @@
 
 pub mod definitions;
 pub mod functions;
+mod limits;
+mod scope;
 pub mod shape;
 pub mod types;
 mod walk;
@@ -22,11 +24,13 @@ use std::fmt;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use gimli::{
-    AttributeValue, DebugInfoOffset, DwarfSections, EndianSlice, LittleEndian, SectionId, UnitRef,
+    AbbreviationsCacheStrategy, AttributeValue, DebugInfoOffset, DwarfSections, EndianSlice,
+    LittleEndian, Section as _, SectionId, UnitRef,
 };
 use object::{Object as _, ObjectSection as _};
 
 use crate::elf::Host;
+use limits::Budget;
 
 /// Debug information in memory.
 pub type Reader<'a> = EndianSlice<'a, LittleEndian>;
@@ -39,6 +43,9 @@ type Value<'a> = AttributeValue<Reader<'a>>;
 
 /// How far a chain of references (typedef of typedef …) is followed before it counts as endless.
 const MAX_CHAIN: usize = 64;
+/// Longest name that is read, in bytes. Mangled names can be long; this is far beyond what can be
+/// lent, and keeps a file whose every entry has a huge name from filling the memory.
+const MAX_NAME: usize = 1 << 13;
 /// A compressed section that claims to grow by more than this is damaged or a trap.
 const MAX_EXPANSION: u64 = 1024;
 
@@ -89,6 +96,8 @@ pub struct DebugInfo<'a> {
     shown: &'a str,
     /// Found when the first declaration has to be followed.
     definitions: OnceCell<definitions::Definitions<'a>>,
+    /// How many entries may still be read.
+    budget: Budget,
 }
 
 /// Place of a unit in [`DebugInfo`]'s list.
@@ -98,10 +107,15 @@ pub struct UnitIndex(usize);
 impl<'a> DebugInfo<'a> {
     /// Reads the headers of all units.
     pub fn new(sections: &'a Sections<'_>) -> Result<Self> {
-        let dwarf = sections.sections.borrow(|section| Reader::new(section, LittleEndian));
-        let mut units = Vec::new();
-        let mut headers = dwarf.units();
+        let mut dwarf = sections.sections.borrow(|section| Reader::new(section, LittleEndian));
+        // Units may share their abbreviations.
+        dwarf.populate_abbreviations_cache(AbbreviationsCacheStrategy::Duplicates);
         let shown = sections.shown.as_str();
+        let context = || format!("failed to read the debug information of {shown}");
+        limits::check_abbreviations(&dwarf).with_context(context)?;
+        let line_budget = Budget::new(dwarf.debug_line.reader().len());
+        let mut units = Vec::<gimli::Unit<_>>::new();
+        let mut headers = dwarf.units();
         while let Some(header) = headers.next().with_context(|| {
             format!("failed to read the header of unit {} in .debug_info of {shown}", units.len())
         })? {
@@ -109,9 +123,15 @@ impl<'a> DebugInfo<'a> {
             let unit = dwarf.unit(header).with_context(|| {
                 format!("failed to read the unit at offset {offset:#x} of .debug_info of {shown}")
             })?;
+            // Its table of files has been read, and is kept.
+            if let Some(program) = &unit.line_program {
+                let length = program.header().header_length();
+                line_budget.spend(length, ".debug_line").with_context(context)?;
+            }
             units.push(unit);
         }
-        Ok(DebugInfo { dwarf, units, shown, definitions: OnceCell::new() })
+        let budget = Budget::new(dwarf.debug_info.reader().len());
+        Ok(DebugInfo { dwarf, units, shown, definitions: OnceCell::new(), budget })
     }
 
     /// All units, in order.
@@ -191,8 +211,18 @@ impl<'a> DebugInfo<'a> {
     /// The string in attribute `name`; `None` if it is missing or not readable as one.
     fn string(&self, unit: UnitIndex, entry: &Die<'a>, name: gimli::DwAt) -> Option<Cow<'a, str>> {
         let value = entry.attr_value(name)?;
-        let string = self.unit(unit).attr_string(value).ok()?;
-        Some(String::from_utf8_lossy(string.slice()))
+        let string = self.unit(unit).attr_string(value).ok()?.slice();
+        Some(String::from_utf8_lossy(&string[..string.len().min(MAX_NAME)]))
+    }
+
+    /// The name of `entry`, which a definition may leave to the declaration that it completes.
+    fn name(&self, unit: UnitIndex, entry: &Die<'a>) -> Option<Cow<'a, str>> {
+        if let Some(name) = self.string(unit, entry, gimli::DW_AT_name) {
+            return Some(name);
+        }
+        let declaration = self.reference(unit, entry, gimli::DW_AT_specification).ok()??;
+        let (unit, declaration) = self.die(declaration).ok()?;
+        self.string(unit, &declaration, gimli::DW_AT_name)
     }
 
     /// Where `entry` was declared.

@@ -79,7 +79,7 @@ impl<'a> DebugInfo<'a> {
         for _ in 0..MAX_CHAIN {
             let Some(die) = at else { break };
             let (unit, entry) = self.die(die)?;
-            let name = self.string(unit, &entry, gimli::DW_AT_name);
+            let name = self.name(unit, &entry);
             match entry.tag {
                 gimli::DW_TAG_typedef => typedef = name,
                 gimli::DW_TAG_const_type
@@ -119,7 +119,7 @@ impl<'a> DebugInfo<'a> {
                 gimli::DW_TAG_restrict_type => Layer::Qualifier("restrict"),
                 gimli::DW_TAG_atomic_type => Layer::Qualifier("_Atomic"),
                 tag => {
-                    let name = self.string(unit, &entry, gimli::DW_AT_name).unwrap_or_default();
+                    let name = self.name(unit, &entry).unwrap_or_default();
                     // `unsigned long` is no identifier, but each of its words is.
                     let words = name.split(' ').map(|word| btf_name(word.into()));
                     let name = words.collect::<Vec<_>>().join(" ");

@@ -16,7 +16,7 @@
 //! | typedef, template alias | TYPEDEF |
 //! | subroutine type | FUNC_PROTO |
 //! | pointer to member, and whatever else has a size | a STRUCT of that size without members |
-//! | unspecified type (`nullptr_t`) | `void` |
+//! | unspecified type (`nullptr_t`) | PTR to `void` |
 
 use std::collections::{HashMap, VecDeque};
 
@@ -25,8 +25,9 @@ use gimli::AttributeValue;
 
 use super::walk::Walk;
 use super::{DebugInfo, Die, DieRef, MAX_CHAIN, UnitIndex, flag, number};
+use crate::btf::fit::fit;
 use crate::btf::{Composite, IntEncoding, MAX_VLEN, Member, Name, Param, Type, TypeId};
-use crate::ident::btf_name;
+use crate::ident::{base_type_name, btf_name};
 
 /// Turns entries into BTF types: those asked for, and all that they lead to.
 pub struct TypeReader<'d, 'a> {
@@ -74,7 +75,6 @@ impl<'d, 'a> TypeReader<'d, 'a> {
                 | gimli::DW_TAG_shared_type => {
                     at = self.debug.reference(unit, &entry, gimli::DW_AT_type)?;
                 }
-                gimli::DW_TAG_unspecified_type => return Ok(TypeId::VOID),
                 gimli::DW_TAG_base_type if self.is_base_int(unit, &entry) => {
                     // Checked by `is_base_int`.
                     return Ok(self.base_int.unwrap_or_default());
@@ -108,6 +108,7 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             })?;
             self.types[(id.0 - self.first) as usize] = ty;
         }
+        fit(&mut self.types, self.first);
         Ok(self.types)
     }
 
@@ -125,7 +126,7 @@ impl<'d, 'a> TypeReader<'d, 'a> {
     }
 
     fn name(&self, unit: UnitIndex, entry: &Die<'a>) -> Name<'a> {
-        btf_name(self.debug.string(unit, entry, gimli::DW_AT_name).unwrap_or_default())
+        btf_name(self.debug.name(unit, entry).unwrap_or_default())
     }
 
     /// A name for kinds that the kernel does not accept without one.
@@ -165,6 +166,7 @@ impl<'d, 'a> TypeReader<'d, 'a> {
                 if union { Type::Union(composite) } else { Type::Struct(composite) }
             }
             gimli::DW_TAG_enumeration_type => self.enumeration(unit, entry)?,
+            gimli::DW_TAG_unspecified_type => Type::Ptr(TypeId::VOID),
             gimli::DW_TAG_array_type => self.array(unit, entry)?,
             gimli::DW_TAG_subroutine_type => self.function(unit, entry)?,
             tag => {
@@ -184,7 +186,10 @@ impl<'d, 'a> TypeReader<'d, 'a> {
     }
 
     fn base_type(&self, unit: UnitIndex, entry: &Die<'a>) -> Result<Type<'a>> {
-        let name = self.required_name(unit, entry);
+        let name = match self.debug.string(unit, entry, gimli::DW_AT_name) {
+            Some(name) => base_type_name(name),
+            None => Name::Borrowed("_"),
+        };
         let size = to_u32(number(entry, gimli::DW_AT_byte_size).unwrap_or(0), "size")?;
         let encoding = encoding(entry).unwrap_or(gimli::DW_ATE_unsigned);
         let is_float = encoding == gimli::DW_ATE_float && [2, 4, 8, 12, 16].contains(&size);
@@ -194,6 +199,7 @@ impl<'d, 'a> TypeReader<'d, 'a> {
         let is_int = size.is_power_of_two() && size <= 16;
         if !is_int || encoding == gimli::DW_ATE_complex_float {
             // `_Complex`, `_BitInt(200)`: bytes that the kernel need not understand.
+            let name = btf_name(name);
             return Ok(Type::Struct(Composite { name, size, members: Vec::new() }));
         }
         let signed = [gimli::DW_ATE_signed, gimli::DW_ATE_signed_char].contains(&encoding);
@@ -213,9 +219,7 @@ impl<'d, 'a> TypeReader<'d, 'a> {
                 gimli::DW_TAG_member => {
                     !flag(child, gimli::DW_AT_external) && !flag(child, gimli::DW_AT_declaration)
                 }
-                gimli::DW_TAG_inheritance => {
-                    number(child, gimli::DW_AT_virtuality).is_none_or(|virtuality| virtuality == 0)
-                }
+                gimli::DW_TAG_inheritance => !is_virtual(child),
                 _ => false,
             };
             if is_member {
@@ -401,6 +405,14 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             params.push(Param { name: Name::default(), ty: TypeId::VOID });
         }
         Ok(Type::FuncProto { ret, params })
+    }
+}
+
+/// Whether `entry`, a base class, is a virtual one.
+fn is_virtual(entry: &Die<'_>) -> bool {
+    match entry.attr_value(gimli::DW_AT_virtuality) {
+        None | Some(AttributeValue::Virtuality(gimli::DW_VIRTUALITY_none)) => false,
+        Some(_) => true,
     }
 }
 

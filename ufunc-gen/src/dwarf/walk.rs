@@ -39,6 +39,7 @@ impl<'d, 'a> Walk<'d, 'a> {
                 return Ok(None);
             }
             self.started = true;
+            self.debug.budget.spend(1, ".debug_info")?;
             let offset = self.raw.next_offset().0;
             let is_entry = self.raw.read_entry(&mut self.entry).with_context(|| {
                 let start = super::start(&self.debug.units[self.unit.0]);

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::btf::check::check;
 use crate::btf::dedup::dedup;
 use crate::btf::encode::Encoded;
 use crate::btf::{Composite, IntEncoding, Linkage, Member, Name, Param, Type, TypeId};
@@ -64,8 +65,8 @@ pub struct ModuleBtf {
 impl<'a> Module<'a> {
     /// The module that declares `ufuncs` of `host`.
     ///
-    /// Fails if the types that they need cannot be read, or if a family's functions disagree on
-    /// what they acquire and release.
+    /// Fails if the types that they need cannot be read or would be refused by the kernel, or if a
+    /// family's functions disagree on what they acquire and release.
     pub fn new(host: &Host<'_>, debug: &DebugInfo<'a>, ufuncs: Vec<Ufunc<'a>>) -> Result<Self> {
         let base = vec![int()];
         let mut reader = TypeReader::new(debug, FIRST, Some(INT));
@@ -97,6 +98,7 @@ impl<'a> Module<'a> {
             kfuncs.push(Kfunc { id, flags: ufunc.flags(), ufunc });
         }
         types.add_metadata(&metadata);
+        check(base.iter().chain(&types.types))?;
         Ok(Module { metadata, kfuncs, base, types: types.types })
     }
 

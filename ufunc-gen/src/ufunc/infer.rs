@@ -5,7 +5,7 @@
 //! of their names without the verbs is the same, the verbs belong together, and the one takes just
 //! what the other returns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::Result;
 
@@ -182,10 +182,15 @@ fn add<'f, 'a>(families: &mut Vec<Family<'f, 'a>>, pair: Pair<'f, 'a>, object: S
 fn by_name<'f, 'a>(functions: &'f [Function<'a>], symbols: &Symbols<'_>) -> Vec<Pair<'f, 'a>> {
     type Sides<'f, 'a> = [Vec<(&'static str, &'f Function<'a>)>; 2];
     let mut stems = BTreeMap::<(usize, String), Sides<'f, 'a>>::new();
+    let with_code = functions.iter().filter(|function| locate::code(function, symbols).is_some());
+    let with_code: HashSet<&str> = with_code.map(Function::symbol).collect();
+    let has_code = |function: &Function<'_>| {
+        locate::code(function, symbols).is_some()
+            || (locate::folded(function, symbols).is_some()
+                && !with_code.contains(function.symbol()))
+    };
     let callable = |function: &&Function<'_>| {
-        !function.method
-            && function.linkage_name.is_none()
-            && locate::code(function, symbols).is_some()
+        !function.method && function.linkage_name.is_none() && has_code(function)
     };
     for function in functions.iter().filter(callable) {
         for (group, verbs) in VERBS.iter().enumerate() {

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use super::{Origin, Request};
 use crate::dwarf::DebugInfo;
 use crate::dwarf::functions::Function;
-use crate::elf::Host;
+use crate::elf::{FunctionSymbol, Host};
 
 /// A function and where its code is.
 pub(super) struct Located<'f, 'a> {
@@ -17,7 +17,7 @@ pub(super) struct Located<'f, 'a> {
 }
 
 /// Symbols of functions with the addresses that they stand for.
-pub(super) type Symbols<'a> = HashMap<&'a [u8], Vec<u64>>;
+pub(super) type Symbols<'a> = HashMap<&'a [u8], Vec<FunctionSymbol>>;
 
 /// The function that `request` names.
 ///
@@ -36,13 +36,28 @@ pub(super) fn find<'f, 'a>(
     if candidates.iter().any(|function| function.symbol() == wanted) {
         candidates.retain(|function| function.symbol() == wanted);
     }
-    let with_code: Vec<_> = candidates
-        .iter()
-        .filter_map(|function| code(function, symbols).map(|address| Located { function, address }))
-        .collect();
-    let mut found = with_code.into_iter();
+    let located = |code: fn(&Function<'_>, &Symbols<'_>) -> Option<u64>| -> Vec<_> {
+        let located = candidates.iter().filter_map(|function| {
+            code(function, symbols).map(|address| Located { function, address })
+        });
+        located.collect()
+    };
+    let mut found = located(code);
+    if found.is_empty() {
+        found = located(folded);
+        // Several files may have a copy of what an inline function says.
+        found.dedup_by_key(|located| located.function.symbol());
+    }
+    // Other files' static functions of the name are none of anybody else's business.
+    if found.iter().filter(|located| located.function.external).count() == 1 {
+        found.retain(|located| located.function.external);
+    }
+    let mut found = found.into_iter();
     match (found.next(), found.next()) {
-        (Some(located), None) => Ok(located),
+        (Some(located), None) => match altered(located.function, symbols, &request.origin) {
+            Some(reason) => Err(refusal(located.function, reason)),
+            None => Ok(located),
+        },
         (Some(first), Some(second)) => {
             let others = [first, second].into_iter().chain(found);
             let places: Vec<_> = others.map(|located| describe(located.function)).collect();
@@ -63,8 +78,39 @@ pub(super) fn find<'f, 'a>(
 /// Address of the code of `function`, if the linker knows it by the function's own name. A copy
 /// that the compiler specialised (`f.isra.0`) has another name, and another signature too.
 pub(super) fn code(function: &Function<'_>, symbols: &Symbols<'_>) -> Option<u64> {
-    let addresses = symbols.get(function.symbol().as_bytes())?;
-    addresses.iter().copied().find(|address| function.addresses.contains(address))
+    let namesakes = symbols.get(function.symbol().as_bytes())?;
+    let own = namesakes.iter().find(|symbol| function.addresses.contains(&symbol.address));
+    own.map(|symbol| symbol.address)
+}
+
+/// Address of the code that `function`, which has none of its own, shares with another function.
+///
+/// Where two functions do the same, as many that only call `free()` do, GCC keeps one of them and
+/// makes the other's symbol a second name of it (`-fipa-icf`, part of `-O2`). The caller sees to it
+/// that no other function of that name has code.
+pub(super) fn folded(function: &Function<'_>, symbols: &Symbols<'_>) -> Option<u64> {
+    match symbols.get(function.symbol().as_bytes())?.as_slice() {
+        [symbol] if function.external && function.addresses.is_empty() => Some(symbol.address),
+        _ => None,
+    }
+}
+
+/// Why calling `function` as its source declares it may go wrong, if so.
+///
+/// LLVM takes unused parameters away from a function, and passes values where the source has
+/// pointers, if it sees all of the calls: those of a local symbol, unless its address is taken, as
+/// an annotation does.
+pub(super) fn altered(
+    function: &Function<'_>,
+    symbols: &Symbols<'_>,
+    origin: &Origin,
+) -> Option<String> {
+    let namesakes = symbols.get(function.symbol().as_bytes()).map(Vec::as_slice);
+    let is_local = namesakes.is_some_and(|symbols| symbols.iter().all(|symbol| symbol.local));
+    let unsafe_local = function.by_llvm && is_local && *origin != Origin::Annotation;
+    (function.altered || unsafe_local).then(|| {
+        "it is local to its file, and the compiler may have changed how it is called; annotate it with examples/include/ufunc.h, or make it global".to_owned()
+    })
 }
 
 /// `name (file:line)`.
@@ -116,8 +162,13 @@ fn missing(
 ) -> String {
     let mut message = format!("{} defines no function {wanted:?}", host.path().display());
     let names = functions.iter().map(|function| function.symbol());
+    // `item_update` rather means `do_item_update` than `item_get`.
+    let similarity = |name: &str| match wanted.len() > 3 && name.contains(wanted) {
+        true => 1.0 + strsim::jaro_winkler(wanted, name),
+        false => strsim::jaro_winkler(wanted, name),
+    };
     let nearest = names
-        .map(|name| (strsim::jaro_winkler(wanted, name), name))
+        .map(|name| (similarity(name), name))
         .filter(|(similarity, _)| *similarity > 0.85)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((_, nearest)) = nearest {

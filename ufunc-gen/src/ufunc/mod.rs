@@ -176,7 +176,9 @@ pub fn choose<'a>(host: &Host<'_>, debug: &DebugInfo<'a>, choice: &Choice) -> Re
         }
     }
     if ufuncs.is_empty() {
-        bail!(nothing_to_lend(host, choice));
+        // Why each pair was left out: nobody else will say it.
+        let left_out: String = notes.iter().map(|note| format!("\n  {note}")).collect();
+        bail!("{}{left_out}", nothing_to_lend(host, choice));
     }
     if ufuncs.len() > KFUNC_SET_MAX {
         bail!(
@@ -193,7 +195,7 @@ fn nothing_to_lend(host: &Host<'_>, choice: &Choice) -> String {
     match (&choice.policy, choice.infer) {
         (Some(policy), _) => format!("{} names no function to lend", policy.path()),
         (None, true) => format!(
-            "no function of {shown} is annotated, and no pair looks like acquire and release; annotate some with examples/include/ufunc.h or name them in a policy (--policy)"
+            "no function of {shown} is annotated, and no pair that looks like acquire and release can be lent; annotate some with examples/include/ufunc.h or name them in a policy (--policy)"
         ),
         (None, false) => format!(
             "no function of {shown} is annotated; annotate some with examples/include/ufunc.h, name them in a policy (--policy), or allow inference (without --no-infer)"

@@ -6,6 +6,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its own part")]
 
 pub mod elf;
+pub mod library;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,6 +16,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use ufunc_gen::btf::encode::Encoded;
+use ufunc_gen::btf::{Linkage, Type, TypeId};
 
 /// No run of the command in these tests takes a tenth of this.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -26,6 +29,7 @@ fn package(tool: &str) -> &'static str {
         "g++" => "g++",
         "clang" | "clang++" => "clang",
         "as" | "ld" | "objcopy" | "strip" => "binutils",
+        "mkfifo" => "coreutils",
         _ => "unknown",
     }
 }
@@ -59,6 +63,14 @@ impl Output {
             assert!(self.stderr.contains(part), "no {part:?} in: {}", self.stderr);
         }
         self
+    }
+
+    /// Asserts that the command line was refused because of `part`.
+    #[track_caller]
+    pub fn usage_error(self, part: &str) {
+        assert_eq!(self.status, Some(2), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(self.stdout, "");
+        assert!(self.stderr.contains(part), "no {part:?} in: {}", self.stderr);
     }
 }
 
@@ -151,6 +163,17 @@ impl Lab {
         path
     }
 
+    /// A file with the BTF of a kernel whose functions are `names`.
+    pub fn vmlinux(&self, names: &[&'static str]) -> PathBuf {
+        let mut types = vec![Type::FuncProto { ret: TypeId::VOID, params: Vec::new() }];
+        types.extend(names.iter().map(|&name| Type::Func {
+            name: name.into(),
+            proto: TypeId(1),
+            linkage: Linkage::Static,
+        }));
+        self.write("vmlinux.btf", Encoded::new(&types, 0).unwrap().to_bytes().unwrap())
+    }
+
     /// The application `app`, made of the one source file `app.c`.
     #[track_caller]
     pub fn build(&self, compiler: &str, flags: &[&str], source: &str) -> PathBuf {
@@ -200,4 +223,35 @@ impl Random {
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() >> 16) as usize % end.max(1)
     }
+}
+
+/// Assembles and links one of the applications in `tests/golden` (see `tests/golden.rs`).
+#[track_caller]
+pub fn golden_app(lab: &Lab, name: &str, sources: &[&str]) -> PathBuf {
+    let folder = golden_folder();
+    let script = folder.join("link.ld");
+    let mut link = vec!["-static", "-e", "0", "-T", script.to_str().unwrap()];
+    // Different for each, and nothing that anybody could take for a real one.
+    let build_id = format!("--build-id=0x{:016x}", fingerprint(name.as_bytes()));
+    link.extend([build_id.as_str(), "-o", name]);
+    let objects: Vec<_> = sources.iter().map(|source| format!("{source}.o")).collect();
+    for (source, object) in sources.iter().zip(&objects) {
+        let assembly = folder.join(format!("{source}.asm"));
+        tool(lab.folder(), "as", &["--64", "-o", object, assembly.to_str().unwrap()]);
+    }
+    link.extend(objects.iter().map(String::as_str));
+    tool(lab.folder(), "ld", &link);
+    lab.path(name)
+}
+
+/// The folder `tests/golden`.
+pub fn golden_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// FNV-1a: enough to see that a file has changed.
+pub fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

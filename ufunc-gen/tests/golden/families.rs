@@ -146,15 +146,15 @@ static BTF: BtfSection<340, 1068> = BtfSection {
         0x8, 0x1000000, 0x1, 0x4000008,
         // [3] PTR
         0x0, 0x2000000, 0xa,
-        // [4] INT unsigned_char
+        // [4] INT unsigned char
         0xe, 0x1000000, 0x1, 0x8,
         // [5] INT short
         0x1c, 0x1000000, 0x2, 0x1000010,
-        // [6] INT unsigned_long_long
+        // [6] INT unsigned long long
         0x22, 0x1000000, 0x8, 0x40,
         // [7] PTR
         0x0, 0x2000000, 0xb,
-        // [8] INT unsigned_int
+        // [8] INT unsigned int
         0x35, 0x1000000, 0x4, 0x20,
         // [9] PTR
         0x0, 0x2000000, 0xc,
@@ -307,10 +307,10 @@ static BTF: BtfSection<340, 1068> = BtfSection {
     ],
     strings: *b"\
         _Bool\0\
-        unsigned_char\0\
+        unsigned char\0\
         short\0\
-        unsigned_long_long\0\
-        unsigned_int\0\
+        unsigned long long\0\
+        unsigned int\0\
         buffer\0\
         id\0\
         tag\0\

@@ -137,15 +137,15 @@ static BTF: BtfSection<260, 732> = BtfSection {
     words: [
         // header
         0x1eb9f, 0x18, 0x0, 0x3f8, 0x3f8, 0x2dc,
-        // [2] INT long_unsigned_int
+        // [2] INT long unsigned int
         0x8, 0x1000000, 0x8, 0x40,
-        // [3] INT short_int
+        // [3] INT short int
         0x1a, 0x1000000, 0x2, 0x1000010,
         // [4] PTR
         0x0, 0x2000000, 0x7,
         // [5] PTR
         0x0, 0x2000000, 0x8,
-        // [6] INT unsigned_char
+        // [6] INT unsigned char
         0x24, 0x1000000, 0x1, 0x8,
         // [7] STRUCT type
         0x32, 0x4000002, 0x10, 0x37, 0x1, 0x0, 0x3a, 0x5,
@@ -264,9 +264,9 @@ static BTF: BtfSection<260, 732> = BtfSection {
         0x2c3, 0x11000000, 0x3c, 0xffffffff,
     ],
     strings: *b"\
-        long_unsigned_int\0\
-        short_int\0\
-        unsigned_char\0\
+        long unsigned int\0\
+        short int\0\
+        unsigned char\0\
         type\0\
         fn\0\
         Self\0\

@@ -97,7 +97,7 @@ static BTF: BtfSection<163, 448> = BtfSection {
         // [3] STRUCT scene
         0x8, 0x4000004, 0x38, 0xe, 0x4, 0x0, 0x11, 0x5,
         0x40, 0x17, 0x6, 0x100, 0x1d, 0x7, 0x140,
-        // [4] INT unsigned_int
+        // [4] INT unsigned int
         0x26, 0x1000000, 0x4, 0x20,
         // [5] STRUCT box
         0x33, 0x4000002, 0x18, 0x37, 0x8, 0x0, 0x3f, 0x9,
@@ -111,7 +111,7 @@ static BTF: BtfSection<163, 448> = BtfSection {
         0x0, 0x3000000, 0x0, 0xc, 0xb, 0x2,
         // [9] PTR
         0x0, 0x2000000, 0xd,
-        // [10] INT long_int
+        // [10] INT long int
         0x51, 0x1000000, 0x8, 0x1000040,
         // [11] INT __ARRAY_SIZE_TYPE__
         0x5a, 0x1000000, 0x4, 0x20,
@@ -169,13 +169,13 @@ static BTF: BtfSection<163, 448> = BtfSection {
         outer\0\
         inner\0\
         counters\0\
-        unsigned_int\0\
+        unsigned int\0\
         box\0\
         corners\0\
         label\0\
         hits\0\
         misses\0\
-        long_int\0\
+        long int\0\
         __ARRAY_SIZE_TYPE__\0\
         point\0\
         x\0\

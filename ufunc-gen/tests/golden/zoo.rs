@@ -54,9 +54,9 @@ pub(crate) static KFUNCS: KfuncSet<2> = KfuncSet {
     flags: 1, // BTF_SET8_KFUNCS
     pairs: [
         // menagerie_close: KF_RELEASE | KF_TRUSTED_ARGS
-        KfuncPair { id: 86, flags: 0x12 },
+        KfuncPair { id: 89, flags: 0x12 },
         // menagerie_open: KF_ACQUIRE | KF_RET_NULL | KF_TRUSTED_ARGS
-        KfuncPair { id: 94, flags: 0x15 },
+        KfuncPair { id: 97, flags: 0x15 },
     ],
 };
 
@@ -87,11 +87,11 @@ static BTF_BASE: BtfSection<10, 8> = BtfSection {
 /// The module's own types.
 #[used]
 #[link_section = ".BTF"]
-static BTF: BtfSection<662, 1116> = BtfSection {
+static BTF: BtfSection<671, 1128> = BtfSection {
     #[rustfmt::skip]
     words: [
         // header
-        0x1eb9f, 0x18, 0x0, 0xa40, 0xa40, 0x45c,
+        0x1eb9f, 0x18, 0x0, 0xa64, 0xa64, 0x468,
         // [2] PTR
         0x0, 0x2000000, 0x4,
         // [3] ENUM sign
@@ -122,33 +122,33 @@ static BTF: BtfSection<662, 1116> = BtfSection {
         0x140, 0x1000000, 0x1, 0x4000008,
         // [6] INT char
         0x146, 0x1000000, 0x1, 0x1000008,
-        // [7] INT signed_char
+        // [7] INT signed char
         0x14b, 0x1000000, 0x1, 0x1000008,
-        // [8] INT unsigned_char
+        // [8] INT unsigned char
         0x157, 0x1000000, 0x1, 0x8,
-        // [9] INT short_int
+        // [9] INT short int
         0x165, 0x1000000, 0x2, 0x1000010,
-        // [10] INT short_unsigned_int
+        // [10] INT short unsigned int
         0x16f, 0x1000000, 0x2, 0x10,
-        // [11] INT unsigned_int
+        // [11] INT unsigned int
         0x182, 0x1000000, 0x4, 0x20,
-        // [12] INT long_int
+        // [12] INT long int
         0x18f, 0x1000000, 0x8, 0x1000040,
-        // [13] INT long_unsigned_int
+        // [13] INT long unsigned int
         0x198, 0x1000000, 0x8, 0x40,
-        // [14] INT long_long_int
+        // [14] INT long long int
         0x1aa, 0x1000000, 0x8, 0x1000040,
-        // [15] INT long_long_unsigned_int
+        // [15] INT long long unsigned int
         0x1b8, 0x1000000, 0x8, 0x40,
         // [16] INT __int128
         0x1cf, 0x1000000, 0x10, 0x1000080,
-        // [17] INT __int128_unsigned
+        // [17] INT __int128 unsigned
         0x1d8, 0x1000000, 0x10, 0x80,
         // [18] FLOAT float
         0x1ea, 0x10000000, 0x4,
         // [19] FLOAT double
         0x1f0, 0x10000000, 0x8,
-        // [20] FLOAT long_double
+        // [20] FLOAT long double
         0x1f7, 0x10000000, 0x10,
         // [21] STRUCT complex_double
         0x203, 0x4000000, 0x10,
@@ -186,11 +186,11 @@ static BTF: BtfSection<662, 1116> = BtfSection {
         0xc5, 0x8400000a, 0x18, 0x271, 0xb, 0x3000000, 0x275, 0x1,
         0x5000003, 0x282, 0xb, 0x1e000020, 0x28b, 0x5, 0x100003e, 0x8,
         0x3, 0x2000040, 0x9d, 0xf, 0x28000042, 0x290, 0xb, 0x4000080,
-        0x29a, 0x6, 0x88, 0xa7, 0x1e, 0x90, 0x0, 0x3a,
+        0x29a, 0x6, 0x88, 0xa7, 0x1e, 0x8000090, 0x0, 0x3a,
         0xa0,
         // [36] STRUCT packed
-        0xca, 0x4000004, 0x1b, 0x2b, 0x6, 0x0, 0x2a0, 0x13,
-        0x8, 0x2ab, 0x14, 0x48, 0x33, 0x9, 0xc8,
+        0xca, 0x4000004, 0x1b, 0x2b, 0x6, 0x0, 0x2a0, 0x55,
+        0x8, 0x2ab, 0x56, 0x48, 0x33, 0x9, 0xc8,
         // [37] STRUCT list
         0xd1, 0x4000002, 0x10, 0x2af, 0x3b, 0x0, 0x2b4, 0x3c,
         0x40,
@@ -262,7 +262,7 @@ static BTF: BtfSection<662, 1116> = BtfSection {
         // [69] TYPEDEF callback_t
         0x308, 0x8000000, 0x4c,
         // [70] FUNC_PROTO
-        0x0, 0xd000002, 0x3f, 0x0, 0x3f, 0x0, 0x3,
+        0x0, 0xd000002, 0x57, 0x0, 0x57, 0x0, 0x3,
         // [71] FUNC_PROTO
         0x0, 0xd000001, 0x4d, 0x0, 0x1,
         // [72] VOLATILE
@@ -292,46 +292,52 @@ static BTF: BtfSection<662, 1116> = BtfSection {
         0x0, 0xd000001, 0x1, 0x0, 0x6,
         // [84] CONST
         0x0, 0xa000000, 0x25,
-        // [85] FUNC_PROTO
-        0x0, 0xd000001, 0x0, 0x319, 0x2,
-        // [86] FUNC menagerie_close
-        0x31b, 0xc000001, 0x55,
-        // [87] DECL_TAG bpf_kfunc
-        0x32b, 0x11000000, 0x56, 0xffffffff,
-        // [88] DECL_TAG ufunc:role=release
-        0x335, 0x11000000, 0x56, 0xffffffff,
-        // [89] DECL_TAG ufunc:symbol=menagerie_close
-        0x348, 0x11000000, 0x56, 0xffffffff,
-        // [90] DECL_TAG ufunc:address=0x401040
-        0x365, 0x11000000, 0x56, 0xffffffff,
-        // [91] DECL_TAG ufunc:family=menagerie
-        0x37c, 0x11000000, 0x56, 0xffffffff,
-        // [92] DECL_TAG ufunc:source=zoo.c:137
-        0x393, 0x11000000, 0x56, 0xffffffff,
-        // [93] FUNC_PROTO
+        // [85] STRUCT double
+        0x1f0, 0x4000000, 0x8,
+        // [86] STRUCT long_double
+        0x319, 0x4000000, 0x10,
+        // [87] STRUCT opaque
+        0xe2, 0x4000000, 0x0,
+        // [88] FUNC_PROTO
+        0x0, 0xd000001, 0x0, 0x325, 0x2,
+        // [89] FUNC menagerie_close
+        0x327, 0xc000001, 0x58,
+        // [90] DECL_TAG bpf_kfunc
+        0x337, 0x11000000, 0x59, 0xffffffff,
+        // [91] DECL_TAG ufunc:role=release
+        0x341, 0x11000000, 0x59, 0xffffffff,
+        // [92] DECL_TAG ufunc:symbol=menagerie_close
+        0x354, 0x11000000, 0x59, 0xffffffff,
+        // [93] DECL_TAG ufunc:address=0x401040
+        0x371, 0x11000000, 0x59, 0xffffffff,
+        // [94] DECL_TAG ufunc:family=menagerie
+        0x388, 0x11000000, 0x59, 0xffffffff,
+        // [95] DECL_TAG ufunc:source=zoo.c:137
+        0x39f, 0x11000000, 0x59, 0xffffffff,
+        // [96] FUNC_PROTO
         0x0, 0xd000001, 0x2, 0x8, 0x3,
-        // [94] FUNC menagerie_open
-        0x3aa, 0xc000001, 0x5d,
-        // [95] DECL_TAG bpf_kfunc
-        0x32b, 0x11000000, 0x5e, 0xffffffff,
-        // [96] DECL_TAG ufunc:role=acquire
-        0x3b9, 0x11000000, 0x5e, 0xffffffff,
-        // [97] DECL_TAG ufunc:symbol=menagerie_open
-        0x3cc, 0x11000000, 0x5e, 0xffffffff,
-        // [98] DECL_TAG ufunc:address=0x401000
-        0x3e8, 0x11000000, 0x5e, 0xffffffff,
-        // [99] DECL_TAG ufunc:family=menagerie
-        0x37c, 0x11000000, 0x5e, 0xffffffff,
-        // [100] DECL_TAG ufunc:source=zoo.c:131
-        0x3ff, 0x11000000, 0x5e, 0xffffffff,
-        // [101] STRUCT ufunc_module
-        0x416, 0x4000000, 0x0,
-        // [102] DECL_TAG ufunc:format=1
-        0x423, 0x11000000, 0x65, 0xffffffff,
-        // [103] DECL_TAG ufunc:host=zoo
-        0x432, 0x11000000, 0x65, 0xffffffff,
-        // [104] DECL_TAG ufunc:build-id=ce46f1198769524b
-        0x441, 0x11000000, 0x65, 0xffffffff,
+        // [97] FUNC menagerie_open
+        0x3b6, 0xc000001, 0x60,
+        // [98] DECL_TAG bpf_kfunc
+        0x337, 0x11000000, 0x61, 0xffffffff,
+        // [99] DECL_TAG ufunc:role=acquire
+        0x3c5, 0x11000000, 0x61, 0xffffffff,
+        // [100] DECL_TAG ufunc:symbol=menagerie_open
+        0x3d8, 0x11000000, 0x61, 0xffffffff,
+        // [101] DECL_TAG ufunc:address=0x401000
+        0x3f4, 0x11000000, 0x61, 0xffffffff,
+        // [102] DECL_TAG ufunc:family=menagerie
+        0x388, 0x11000000, 0x61, 0xffffffff,
+        // [103] DECL_TAG ufunc:source=zoo.c:131
+        0x40b, 0x11000000, 0x61, 0xffffffff,
+        // [104] STRUCT ufunc_module
+        0x422, 0x4000000, 0x0,
+        // [105] DECL_TAG ufunc:format=1
+        0x42f, 0x11000000, 0x68, 0xffffffff,
+        // [106] DECL_TAG ufunc:host=zoo
+        0x43e, 0x11000000, 0x68, 0xffffffff,
+        // [107] DECL_TAG ufunc:build-id=ce46f1198769524b
+        0x44d, 0x11000000, 0x68, 0xffffffff,
     ],
     strings: *b"\
         sign\0\
@@ -389,20 +395,20 @@ static BTF: BtfSection<662, 1116> = BtfSection {
         flexible\0\
         _Bool\0\
         char\0\
-        signed_char\0\
-        unsigned_char\0\
-        short_int\0\
-        short_unsigned_int\0\
-        unsigned_int\0\
-        long_int\0\
-        long_unsigned_int\0\
-        long_long_int\0\
-        long_long_unsigned_int\0\
+        signed char\0\
+        unsigned char\0\
+        short int\0\
+        short unsigned int\0\
+        unsigned int\0\
+        long int\0\
+        long unsigned int\0\
+        long long int\0\
+        long long unsigned int\0\
         __int128\0\
-        __int128_unsigned\0\
+        __int128 unsigned\0\
         float\0\
         double\0\
-        long_double\0\
+        long double\0\
         complex_double\0\
         NARROW\0\
         WIDE\0\
@@ -439,6 +445,7 @@ static BTF: BtfSection<662, 1116> = BtfSection {
         __ARRAY_SIZE_TYPE__\0\
         callback_t\0\
         lefts\0\
+        long_double\0\
         m\0\
         menagerie_close\0\
         bpf_kfunc\0\
