@@ -22,6 +22,9 @@ pub(crate) enum Command {
     /// Loads every program of the object on its own, with the verifier of the running kernel, and
     /// says for each whether it is accepted, or why not and at which source line.
     ///
+    /// Programs on the application's probes are fitted to its own types (CO-RE), which its debug
+    /// information gives; programs on hooks of the kernel to the kernel's.
+    ///
     /// Nothing is attached, and nothing stays loaded. If the programs call functions that the
     /// application lends (ufuncs), the kernel module that ufunc-gen generated from this very build
     /// of the application must be loaded.
@@ -49,7 +52,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_enum, value_name = "HOW-MUCH", hide_possible_values = true)]
     pub(crate) log: Option<LogMode>,
 
-    /// Have the verifier log every path, and show what libbpf says (on stderr)
+    /// Have the verifier log every path, and show whose types the programs are fitted to and what
+    /// libbpf says (on stderr)
     #[arg(short, long)]
     pub(crate) verbose: bool,
 }

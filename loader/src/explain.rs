@@ -3,12 +3,13 @@
 
 use ufunc_gen::metadata::Role;
 
+use crate::host_types::Missing;
 use crate::modules::LoadedModule;
 use crate::report::{Stage, list};
 use crate::verifier_log::Diagnosis;
 
 /// A rejection, as far as its explanation depends on it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Case<'a> {
     /// The verifier's message.
     pub reason: &'a str,
@@ -18,6 +19,12 @@ pub struct Case<'a> {
     pub acquired_by: Option<&'a str>,
     /// The ufunc called last, before the failing instruction, that releases something.
     pub released_by: Option<&'a str>,
+    /// Whether the pointer that the message is about is the number 0.
+    pub passes_null: bool,
+    /// What the application has instead of the type or member that the message is about.
+    pub missing: Option<&'a Missing>,
+    /// The application's file.
+    pub app: &'a str,
     /// The module that lends the ufuncs.
     pub module: Option<&'a LoadedModule>,
     /// How the kernel itself explains it.
@@ -47,8 +54,17 @@ struct Entry {
 /// Patterns of [`unreleased`] and of its explanation.
 const UNRELEASED: &str = "Unreleased reference id=* alloc_insn=*";
 
-/// What libbpf puts into the log for a relocation that failed, here and in [`missing_member`].
-const UNRESOLVED: &str = "failed to resolve CO-RE relocation <*> [*] * (*";
+/// Patterns of [`null_argument`] and of its explanation.
+const NULL_ARGUMENT: &str = "Possibly NULL pointer passed to *";
+
+/// What libbpf puts into the log for a relocation that failed, here and in [`unresolved`].
+const UNRESOLVED: &str = "failed to resolve CO-RE relocation <*> [*] *";
+
+/// What libbpf says of a kfunc that the program declares in another way than the kernel.
+const OTHER_SIGNATURE: &str = "*extern (func ksym) '*': func_proto [*] incompatible with *";
+
+/// Members of a type that are named where one is missing; a struct may have hundreds.
+const MEMBERS_SHOWN: usize = 16;
 
 /// The messages of kernels 6.11 to 7.2. The first entry that matches is taken.
 const TABLE: &[Entry] = &[
@@ -72,10 +88,22 @@ const TABLE: &[Entry] = &[
         },
     },
     Entry {
-        pattern: "Possibly NULL pointer passed to *",
+        pattern: NULL_ARGUMENT,
         stage: Stage::Verification,
         explain: |case, _| {
             let callee = case.callee.unwrap_or("the function");
+            if case.passes_null {
+                return (
+                    format!("{callee} takes no NULL here, and is given NULL"),
+                    match case.acquires(case.callee).as_slice() {
+                        [] => "pass a valid pointer, or leave the call out".into(),
+                        acquires => format!(
+                            "pass what {} returned, or leave the call out",
+                            list(acquires, "or")
+                        ),
+                    },
+                );
+            }
             let object = match case.acquires(case.callee).as_slice() {
                 [] => "this pointer".into(),
                 acquires => format!("what {} returned", list(acquires, "or")),
@@ -252,12 +280,36 @@ const TABLE: &[Entry] = &[
     Entry {
         pattern: UNRESOLVED,
         stage: Stage::Relocation,
-        explain: |_, matched| {
-            let [_, _, what, _] = matched else { return unknown() };
-            (
-                format!("neither the kernel nor a loaded module has {what}"),
-                "the type or member must exist, by that name, in the application that this program is for; guard what may be missing with bpf_core_field_exists".into(),
-            )
+        explain: |case, _| {
+            let Some(what) = unresolved(case.reason) else { return unknown() };
+            let app = case.app;
+            let neither = format!("neither the kernel nor a loaded module has {what}");
+            match case.missing {
+                Some(Missing::Member { owner, name, others }) => (
+                    format!("{owner} has no member '{name}' in {app}{}", instead(others)),
+                    "name a member that this application has; guard what may be missing with bpf_core_field_exists".into(),
+                ),
+                Some(Missing::Value { owner, name, others }) => (
+                    format!("{owner} has no value {name} in {app}{}", instead(others)),
+                    "name a value that this application has; guard what may be missing with bpf_core_enum_value_exists".into(),
+                ),
+                Some(Missing::Type(ty)) => (
+                    format!("{app} does not define {ty}, and {neither}"),
+                    "the type must exist, by that name and the same in all files, in the application that this program is for; guard what may be missing with bpf_core_type_exists".into(),
+                ),
+                Some(Missing::Kind) => (
+                    format!("{app} has {what}, but not of the kind that the program declares"),
+                    "declare it as the application does".into(),
+                ),
+                Some(Missing::Unknown(error)) => (
+                    format!("{neither}, and the types of {app} are not known"),
+                    error.clone(),
+                ),
+                None => (
+                    neither,
+                    "the type or member must exist, by that name, in the kernel that this program is for; guard what may be missing with bpf_core_field_exists".into(),
+                ),
+            }
         },
     },
     Entry {
@@ -437,10 +489,52 @@ pub fn unreleased(reason: &str) -> Option<u32> {
     captures(UNRELEASED, reason)?.get(1)?.parse().ok()
 }
 
+/// The register that holds NULL according to `reason`.
+pub fn null_argument(reason: &str) -> Option<u8> {
+    let parameter = captures(NULL_ARGUMENT, reason)?.pop()?;
+    let (kind, place) = parameter.rsplit_once(' ')?;
+    match (place.strip_prefix('R'), place.strip_prefix("arg")) {
+        (Some(register), _) => register.parse().ok(),
+        // Arguments of helpers are counted like registers, those of kfuncs from 0.
+        (_, Some(register)) if kind == "helper" => register.parse().ok(),
+        (_, Some(index)) => index.parse::<u8>().ok()?.checked_add(1),
+        (None, None) => None,
+    }
+}
+
+/// What could not be relocated according to `reason`: `struct data.a`, `enum mode::ON = 1`.
+pub fn unresolved(reason: &str) -> Option<&str> {
+    let what = captures(UNRESOLVED, reason)?.pop()?;
+    what.split(" (").next()
+}
+
 /// The member whose relocation failed according to `reason`.
 pub fn missing_member(reason: &str) -> Option<&str> {
-    let (_, member) = captures(UNRESOLVED, reason)?.get(2)?.rsplit_once('.')?;
+    let (_, member) = unresolved(reason)?.rsplit_once('.')?;
     member.split('[').next()
+}
+
+/// What it means, and what to do, if libbpf's `reason` is a kfunc that the program declares in
+/// another way than the kernel or `module`, which is of `app`.
+pub(crate) fn other_signature(
+    reason: &str,
+    module: Option<&LoadedModule>,
+    app: &str,
+) -> Option<(String, String)> {
+    let matched = captures(OTHER_SIGNATURE, reason)?;
+    let name = matched.get(1)?;
+    Some(match module.and_then(|module| module.ufunc(name)) {
+        Some(_) => (
+            format!("the declaration of {name} in the extension does not match the application's"),
+            format!(
+                "declare the structs in it with a body, not struct x; alone, and compare the arguments with: ufunc-gen list {app}"
+            ),
+        ),
+        None => (
+            format!("the declaration of {name} in the extension does not match the kernel's"),
+            "declare it as vmlinux.h does, its structs with a body".into(),
+        ),
+    })
 }
 
 /// What to do where the kernel answered `errno` without a verdict.
@@ -457,6 +551,16 @@ pub(crate) fn refused(errno: i32) -> Option<String> {
         _ => return None,
     };
     Some(help.to_owned())
+}
+
+/// ` (it has a, b)`, for those who look for what is not there.
+fn instead(names: &[String]) -> String {
+    let shown = names[..names.len().min(MEMBERS_SHOWN)].join(", ");
+    match names.len().saturating_sub(MEMBERS_SHOWN) {
+        _ if names.is_empty() => String::new(),
+        0 => format!(" (it has {shown})"),
+        more => format!(" (it has {shown} and {more} more)"),
+    }
 }
 
 /// For an entry whose pattern matched and whose parts are not as expected: say nothing.
@@ -515,14 +619,7 @@ mod tests {
     fn explained(reason: &str, callee: Option<&str>) -> (String, String) {
         let module = module();
         let acquired_by = Some("my_alloc_data");
-        let case = Case {
-            reason,
-            callee,
-            acquired_by,
-            released_by: None,
-            module: Some(&module),
-            diagnosis: None,
-        };
+        let case = Case { reason, callee, acquired_by, module: Some(&module), ..Case::default() };
         let explanation = explain(&case);
         (explanation.meaning.unwrap_or_default(), explanation.help.unwrap_or_default())
     }
@@ -592,15 +689,7 @@ mod tests {
     fn every_entry_can_be_explained_without_context() {
         for entry in TABLE {
             let reason = entry.pattern.replace('*', "STRUCT x.y");
-            let case = Case {
-                reason: &reason,
-                callee: None,
-                acquired_by: None,
-                released_by: None,
-                module: None,
-                diagnosis: None,
-            };
-            let explanation = explain(&case);
+            let explanation = explain(&Case { reason: &reason, ..Case::default() });
             assert!(explanation.meaning.is_some() && explanation.help.is_some(), "{reason}");
         }
     }
@@ -614,11 +703,8 @@ mod tests {
         };
         let mut case = Case {
             reason: "a message of a later kernel",
-            callee: None,
-            acquired_by: None,
-            released_by: None,
-            module: None,
             diagnosis: Some(&diagnosis),
+            ..Case::default()
         };
         let explanation = explain(&case);
         assert_eq!(explanation.meaning.as_deref(), Some("The reason."));
@@ -637,6 +723,69 @@ mod tests {
         };
         assert_eq!(missing_member(&relocation("struct data.inner.b[9]")), Some("b"));
         assert_eq!(missing_member(&relocation("struct data")), None);
+        assert_eq!(unresolved(&relocation("struct data.b")), Some("struct data.b"));
+        let value = "failed to resolve CO-RE relocation <enumval_value> [9] enum mode::ON = 1";
+        assert_eq!(unresolved(value), Some("enum mode::ON = 1"));
+        assert_eq!(null_argument("Possibly NULL pointer passed to trusted R1"), Some(1));
+        assert_eq!(null_argument("Possibly NULL pointer passed to trusted arg0"), Some(1));
+        assert_eq!(null_argument("Possibly NULL pointer passed to helper arg2"), Some(2));
+        assert_eq!(null_argument("Possibly NULL pointer passed to the unknown"), None);
+        assert_eq!(null_argument("Possibly NULL pointer passed to trusted arg255"), None);
+    }
+
+    #[test]
+    fn a_literal_null_is_not_what_a_function_returned() {
+        let module = module();
+        let case = Case {
+            reason: "Possibly NULL pointer passed to trusted R1",
+            callee: Some("my_free_data"),
+            passes_null: true,
+            module: Some(&module),
+            ..Case::default()
+        };
+        let meaning = explain(&case).meaning.unwrap();
+        assert_eq!(meaning, "my_free_data takes no NULL here, and is given NULL");
+    }
+
+    #[test]
+    fn another_signature_is_compared_with_its_owners() {
+        let module = module();
+        let said = |name: &str, owner: &str| {
+            let reason = format!(
+                "extern (func ksym) '{name}': func_proto [7] incompatible with {owner} [143236]"
+            );
+            other_signature(&reason, Some(&module), "./app").unwrap()
+        };
+        let (meaning, help) = said("my_free_data", "ufunc");
+        assert!(meaning.contains("my_free_data in the extension does not match the application's"));
+        assert!(help.contains("ufunc-gen list ./app"), "{help}");
+        assert!(said("bpf_rcu_read_lock", "vmlinux").0.contains("the kernel's"));
+        assert_eq!(other_signature("map 'm': failed to create", None, "./app"), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_the_words_of_the_application() {
+        let reason =
+            "failed to resolve CO-RE relocation <byte_off> [17] struct data.e (0:1 @ offset 4)";
+        let said = |missing: Missing| {
+            let case = Case { reason, missing: Some(&missing), app: "./app", ..Case::default() };
+            let explanation = explain(&case);
+            (explanation.meaning.unwrap(), explanation.help.unwrap())
+        };
+        let member = |count: usize| Missing::Member {
+            owner: "struct data".into(),
+            name: "e".into(),
+            others: (0..count).map(|index| format!("m{index}")).collect(),
+        };
+        let text = "struct data has no member 'e' in ./app";
+        assert_eq!(said(member(0)).0, text);
+        assert_eq!(said(member(2)).0, format!("{text} (it has m0, m1)"));
+        assert!(said(member(20)).0.ends_with("m15 and 4 more)"));
+        assert!(said(Missing::Type("struct data".into())).0.starts_with("./app does not define"));
+        assert!(
+            said(Missing::Unknown("./app has no debug information".into())).1.contains("no debug")
+        );
+        assert!(said(Missing::Kind).0.contains("not of the kind"));
     }
 
     #[test]

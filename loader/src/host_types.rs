@@ -5,7 +5,7 @@
 //! libbpf takes them from a file, which here is in memory only. A program on a hook of the kernel
 //! does not get to see them: what it reads is the kernel's, whatever the application calls its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
@@ -44,13 +44,22 @@ pub enum Missing {
     Unknown(String),
     /// The application has no type of that name, or different ones.
     Type(String),
-    /// The type has no such member or value.
+    /// The type has no such member.
     Member {
         /// The type, `struct data`.
         owner: String,
         /// The member.
         name: String,
-        /// What the type has instead.
+        /// The members that it has.
+        others: Vec<String>,
+    },
+    /// The enum has no such value.
+    Value {
+        /// The enum, `enum mode`.
+        owner: String,
+        /// The value's name.
+        name: String,
+        /// The values that it has.
         others: Vec<String>,
     },
     /// The member is there and is something else than the program declares.
@@ -102,14 +111,18 @@ impl HostTypes {
         match self {
             HostTypes::NotNeeded => None,
             HostTypes::Undefined => {
-                Some(format!("{app} does not define {}", list(&fitted, "or")))
+                Some(format!("{app} defines no type named {}", list(&fitted, "or")))
             }
-            HostTypes::Unknown(error) => Some(format!("the application's types are not known: {error}")),
+            HostTypes::Unknown(error) => {
+                Some(format!("the application's types are not known: {error}"))
+            }
             HostTypes::Merged(file) => match shadowing(file, &object.fitted) {
                 Ok((own, shadowed)) => {
                     let own = own.iter().map(String::as_str).collect::<Vec<_>>();
-                    let mut text =
-                        format!("programs on its probes are fitted to {app}'s {}", list(&own, "and"));
+                    let mut text = format!(
+                        "programs on its probes are fitted to {app}'s {}",
+                        list(&own, "and")
+                    );
                     if !shadowed.is_empty() {
                         let shadowed = shadowed.iter().map(String::as_str).collect::<Vec<_>>();
                         text += &format!(", not to the kernel's {}", list(&shadowed, "and"));
@@ -155,7 +168,10 @@ fn path(file: &File) -> PathBuf {
 
 /// The names of `fitted` that are the application's, with their kind, and those of the kernel's
 /// types that are hidden by them.
-fn shadowing(file: &File, fitted: &BTreeSet<String>) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+fn shadowing(
+    file: &File,
+    fitted: &BTreeSet<String>,
+) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
     let named = |bytes: &[u8], from: u32| -> Result<BTreeSet<(String, String)>> {
         let mut found = BTreeSet::new();
         for item in Btf::parse(bytes)?.types() {
@@ -250,7 +266,7 @@ impl<'a> Added<'a> {
                 let others = values(self.unwrapped(ty));
                 return match others.iter().any(|other| other == value) {
                     true => Missing::Kind,
-                    false => Missing::Member {
+                    false => Missing::Value {
                         owner: wanted.to_owned(),
                         name: (*value).to_owned(),
                         others,
@@ -302,7 +318,7 @@ impl<'a> Added<'a> {
     fn members<'b>(&'b self, ty: &'b Type<'a>) -> Vec<(&'b str, TypeId)> {
         let mut found = Vec::new();
         let mut pending = vec![ty];
-        let mut seen = 0;
+        let mut seen = HashSet::new();
         while let Some(ty) = pending.pop() {
             let (Type::Struct(Composite { members, .. }) | Type::Union(Composite { members, .. })) =
                 ty
@@ -310,15 +326,13 @@ impl<'a> Added<'a> {
                 continue;
             };
             for member in members {
-                match self.get(member.ty).filter(|_| member.name.is_empty()) {
-                    // More of them than there are types: one contains itself.
-                    Some(anonymous) if seen < self.types.len() => {
-                        seen += 1;
+                match self.get(member.ty) {
+                    _ if !member.name.is_empty() => found.push((&*member.name, member.ty)),
+                    // Once: a damaged one might contain itself.
+                    Some(anonymous) if seen.insert(member.ty) => {
                         pending.push(self.unwrapped(anonymous));
                     }
-                    Some(_) => {}
-                    None if member.name.is_empty() => {}
-                    None => found.push((&*member.name, member.ty)),
+                    _ => {}
                 }
             }
         }
@@ -351,7 +365,8 @@ mod tests {
             "usdt/app:provider:name",
         ];
         assert!(probes.iter().all(|section| is_user_probe(section)));
-        let others = ["kprobe/f", "kprobe.multi/f", "raw_tp/sys_enter", "uprobes", "", "fentry/uprobe"];
+        let others =
+            ["kprobe/f", "kprobe.multi/f", "raw_tp/sys_enter", "uprobes", "", "fentry/uprobe"];
         assert!(!others.iter().any(|section| is_user_probe(section)));
     }
 
@@ -377,9 +392,12 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_found_on_the_way() {
-        // Ids begin at 10. The union is anonymous, and so is a struct that contains itself.
+        // Ids begin at 10. The union is anonymous; `inner` contains itself and `number` is one of itself: damaged.
         let types = vec![
-            Type::Struct(composite("data", vec![member("a", 14), member("", 11), member("in", 12)])),
+            Type::Struct(composite(
+                "data",
+                vec![member("a", 14), member("", 11), member("in", 12)],
+            )),
             Type::Union(composite("", vec![member("x", 14), member("y", 14)])),
             Type::Array { element: TypeId(13), index: TypeId(14), count: 4 },
             Type::Struct(composite("inner", vec![member("b", 14), member("", 13)])),
@@ -404,9 +422,14 @@ mod tests {
         };
         let data = ["a", "in", "x", "y"];
         assert_eq!(missing("struct data.e"), member("struct data", "e", &data));
-        assert_eq!(missing("struct data.in[2].e"), member("struct inner", "e", &["b"]));
+        assert_eq!(missing("struct data.in[2].e"), member("struct inner", "e", &["b", "b"]));
         assert_eq!(missing("struct data.a.e"), member("typedef number", "e", &[]));
-        assert_eq!(missing("enum mode::BOTH = 2"), member("enum mode", "BOTH", &["OFF", "ON"]));
+        let value = Missing::Value {
+            owner: "enum mode".into(),
+            name: "BOTH".into(),
+            others: vec!["OFF".into(), "ON".into()],
+        };
+        assert_eq!(missing("enum mode::BOTH = 2"), value);
         assert_eq!(missing("enum mode::ON = 2"), Missing::Kind);
         assert_eq!(missing("struct data.x"), Missing::Kind);
         assert_eq!(missing("struct data"), Missing::Kind);

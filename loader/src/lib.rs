@@ -2,13 +2,14 @@
 //! Has the kernel's verifier judge extensions of an application, and explains the verdict.
 //!
 //! ```text
-//! ./app ──────────▶ host ────build-id──────┐ ──debug information──▶ host_types
-//! /sys/kernel/btf ▶ modules ──metadata──┐  │                           │
-//! prog.bpf.o ─────▶ object ──kfuncs──▶ which module lends them?        │
-//!                     │                    │     ┌──kernel's and application's BTF
-//!                     └──▶ attempt (libbpf, one program at a time) ──▶ log
-//!                                                                       │
-//!                     report ◀── explain ◀── verifier_log ◀─────────────┘
+//! ./app ──────────▶ host ──debug information──▶ host_types ──types────────┐
+//!                     └──────build-id──────┐                              │
+//! /sys/kernel/btf ▶ modules ──metadata──┐  │                              │
+//! prog.bpf.o ─────▶ object ──kfuncs──▶ which module lends them?           │
+//!                     │                                                   ▼
+//!                     └──────────────▶ attempt (libbpf, one program at a time) ──▶ log
+//!                                                                                   │
+//!                     report ◀── explain ◀── verifier_log ◀─────────────────────────┘
 //! ```
 //!
 //! 1. [`host`] opens the application and [`object`] the BPF object; neither file is trusted.

@@ -35,6 +35,10 @@ fn main() -> ExitCode {
 fn print(report: &Report, args: &VerifyArgs) -> io::Result<()> {
     if args.verbose {
         let mut stderr = io::stderr().lock();
+        if let Some(types) = &report.types {
+            // As in `print_error`.
+            let _ = writeln!(stderr, "types: {}", human::printable(types));
+        }
         let messages = report.programs.iter().flat_map(|program| &program.libbpf);
         for line in messages.flat_map(|message| message.lines()) {
             // As in `print_error`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The BPF object: checked before libbpf sees it, and the kfuncs that it needs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,21 @@ use object::elf;
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{LittleEndian, Object as _, ObjectSection as _, ObjectSymbol as _};
 use ufunc_gen::btf::decode::Btf;
+use ufunc_gen::btf::merge::essential;
 use ufunc_gen::btf::{Linkage, Type, TypeId};
 use ufunc_gen::kernel::BTF_SECTION;
+use ufunc_gen::relocation;
+
+use crate::host_types::is_user_probe;
 
 /// No BPF object comes near this size; reading a larger file would only take the memory.
 const SIZE_MAX: u64 = 256 << 20;
 /// Section in an object's BTF that lists what the kernel has to provide.
 const KSYMS: &str = ".ksyms";
+/// Section that says, among other things, which instructions are to be fitted to types (CO-RE).
+const BTF_EXT_SECTION: &str = ".BTF.ext";
+/// Section of subprograms, which any program of the object may call.
+const SUBPROGRAMS: &str = ".text";
 /// Bytes of an ELF file from which its class, byte order and machine can be told.
 const IDENT_LEN: usize = 20;
 
@@ -39,6 +47,10 @@ pub struct BpfObject {
     pub bytes: Vec<u8>,
     /// The kfuncs that its programs call, in the order of its BTF.
     pub kfuncs: Vec<Kfunc>,
+    /// Its BTF.
+    pub btf: Vec<u8>,
+    /// Names of the types that programs on applications' probes are fitted to (CO-RE).
+    pub fitted: BTreeSet<String>,
 }
 
 impl BpfObject {
@@ -48,9 +60,13 @@ impl BpfObject {
     /// relocatable BPF object with BTF.
     pub fn open(path: &Path) -> Result<BpfObject> {
         let bytes = read(path).with_context(|| format!("failed to read {}", path.display()))?;
-        let kfuncs =
-            kfuncs(&bytes).with_context(|| format!("failed to read {}", path.display()))?;
-        Ok(BpfObject { path: path.to_owned(), bytes, kfuncs })
+        let context = || format!("failed to read {}", path.display());
+        let file = parse(&bytes).with_context(context)?;
+        let btf = btf(&file).with_context(context)?;
+        let kfuncs = kfuncs(&file, &btf).with_context(context)?;
+        // libbpf ignores a section that it cannot read, and so does this.
+        let fitted = fitted(&file, &btf).unwrap_or_default();
+        Ok(BpfObject { path: path.to_owned(), kfuncs, btf, fitted, bytes })
     }
 
     /// The name that libbpf derives names of maps from: the file's, up to its first dot.
@@ -112,21 +128,33 @@ fn machine_name(machine: u16) -> String {
     }
 }
 
-/// The kfuncs that the object's BTF lists.
-fn kfuncs(bytes: &[u8]) -> Result<Vec<Kfunc>> {
-    let file = ElfFile64::<LittleEndian>::parse(bytes).context("failed to read the ELF headers")?;
+/// A BPF object's ELF file.
+type BpfFile<'a> = ElfFile64<'a, LittleEndian>;
+
+fn parse(bytes: &[u8]) -> Result<BpfFile<'_>> {
+    let file = BpfFile::parse(bytes).context("failed to read the ELF headers")?;
     let kind = file.elf_header().e_type(LittleEndian);
     ensure!(
         kind == elf::ET_REL,
         "not a relocatable object (ELF type {}); give it to the loader unlinked",
         kind.0
     );
+    Ok(file)
+}
+
+/// The object's BTF.
+fn btf(file: &BpfFile<'_>) -> Result<Vec<u8>> {
     let Some(section) = file.section_by_name(BTF_SECTION) else {
         bail!("the object has no section {BTF_SECTION}; compile it with -g (and do not strip it)")
     };
-    let context = || format!("failed to read section {BTF_SECTION}");
-    let data = section.data().with_context(context)?;
-    let names = extern_functions(data).with_context(context)?;
+    let data = section.data().with_context(|| format!("failed to read section {BTF_SECTION}"))?;
+    Ok(data.to_owned())
+}
+
+/// The kfuncs that the object's BTF lists.
+fn kfuncs(file: &BpfFile<'_>, btf: &[u8]) -> Result<Vec<Kfunc>> {
+    let names =
+        extern_functions(btf).with_context(|| format!("failed to read section {BTF_SECTION}"))?;
     let weak: HashMap<&str, bool> = file
         .symbols()
         .filter(|symbol| symbol.is_undefined())
@@ -155,6 +183,70 @@ fn extern_functions(btf: &[u8]) -> Result<Vec<String>> {
         }
     }
     Ok(wanted.iter().filter_map(|id| functions.remove(id)).collect())
+}
+
+/// The types at which relocations of user-space probes begin, other than their context.
+fn fitted(file: &BpfFile<'_>, btf: &[u8]) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    let Some(section) = file.section_by_name(BTF_EXT_SECTION) else { return Ok(names) };
+    if !file.sections().any(|section| section.name().is_ok_and(is_user_probe)) {
+        return Ok(names);
+    }
+    let roots = relocation_roots(section.data()?, btf).context("a section is cut off")?;
+    let btf = Btf::parse(btf)?;
+    for item in btf.types() {
+        let (id, ty) = item?;
+        if roots.contains(&id) {
+            names.insert(essential(ty.name()).to_owned());
+        }
+    }
+    let named = relocation::named_types(&btf)?;
+    names.retain(|name| named.iter().any(|(_, named)| named == name));
+    Ok(names)
+}
+
+/// The types in the CO-RE part of `ext`, a [`BTF_EXT_SECTION`], whose form is in the kernel's
+/// `Documentation/bpf/btf.rst`; `None` if it is cut off.
+fn relocation_roots(ext: &[u8], btf: &[u8]) -> Option<BTreeSet<TypeId>> {
+    /// Where the headers have offset and length of the CO-RE part and of BTF's strings.
+    const RELOCATIONS: [usize; 2] = [24, 28];
+    const STRINGS: [usize; 2] = [16, 20];
+    let part = btf_part(ext, RELOCATIONS)?;
+    let strings = btf_part(btf, STRINGS)?;
+    let mut roots = BTreeSet::new();
+    if part.is_empty() {
+        return Some(roots);
+    }
+    // A relocation is the place of its instruction, the type, and what only libbpf needs.
+    let record_len = word(part, 0)? as usize;
+    let mut at = 4;
+    while at < part.len() {
+        let section = strings.get(word(part, at)? as usize..)?.split(|byte| *byte == 0).next()?;
+        let section = String::from_utf8_lossy(section);
+        let records_len = (word(part, at + 4)? as usize).checked_mul(record_len)?;
+        at += 8;
+        let records = part.get(at..at.checked_add(records_len)?)?;
+        at += records_len;
+        if record_len >= 8 && (is_user_probe(&section) || section == SUBPROGRAMS) {
+            let ids = records.chunks_exact(record_len).filter_map(|record| word(record, 4));
+            roots.extend(ids.map(TypeId));
+        }
+    }
+    Some(roots)
+}
+
+/// The part of `bytes` whose offset and length the header, which [`BTF_SECTION`] and
+/// [`BTF_EXT_SECTION`] both begin with, has at the offsets `place`.
+fn btf_part(bytes: &[u8], place: [usize; 2]) -> Option<&[u8]> {
+    const HEADER_LEN: usize = 4;
+    let header_len = word(bytes, HEADER_LEN)? as usize;
+    let [offset, len] = place.map(|at| word(bytes, at));
+    let start = header_len.checked_add(offset? as usize)?;
+    bytes.get(start..start.checked_add(len? as usize)?)
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 /// The name without its flavor: libbpf takes `name___anything` for `name`.

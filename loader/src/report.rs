@@ -131,6 +131,8 @@ pub struct Report {
     pub object: PathBuf,
     /// The module that lends the ufuncs which the object calls, if it calls any.
     pub module: Option<LoadedModule>,
+    /// Whose types the programs are fitted to, where that was asked for.
+    pub types: Option<String>,
     /// The programs, in the order of the object.
     pub programs: Vec<ProgramReport>,
     /// Why nothing could be judged.

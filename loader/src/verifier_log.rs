@@ -89,6 +89,8 @@ pub struct VerifierLog<'a> {
     instructions: BTreeMap<u32, Instruction<'a>>,
     /// Indexes of the instructions, as the log goes through them.
     path: Vec<u32>,
+    /// What the log said last of each register, up to the reason.
+    registers: BTreeMap<u8, &'a str>,
 }
 
 impl<'a> VerifierLog<'a> {
@@ -99,7 +101,11 @@ impl<'a> VerifierLog<'a> {
         let mut message = None;
         let mut lines = log.lines().map(str::trim_end).peekable();
         while let Some(line) = lines.next() {
-            match Line::parse(line) {
+            let kind = Line::parse(line);
+            if matches!(kind, Line::Instruction { .. } | Line::Noise) && message.is_none() {
+                parsed.registers.extend(registers(line));
+            }
+            match kind {
                 Line::Source(found) => source = Some(found),
                 Line::Instruction { index, text } => {
                     let instruction = Instruction { index, text, source };
@@ -136,6 +142,12 @@ impl<'a> VerifierLog<'a> {
     /// The instruction at `index`, if the log shows it.
     pub fn instruction(&self, index: u32) -> Option<Instruction<'a>> {
         self.instructions.get(&index).copied()
+    }
+
+    /// What the register of that number holds at the instruction that the reason is about, as the
+    /// log shows it: `0`, `scalar()`, `ptr_data(ref_obj_id=2)`.
+    pub fn register(&self, number: u8) -> Option<&'a str> {
+        self.registers.get(&number).copied()
     }
 
     /// The last instructions and what was said about them: enough to see what went wrong.
@@ -303,6 +315,15 @@ fn is_registers(line: &str) -> bool {
         || register
             .strip_prefix('R')
             .is_some_and(|rest| rest.starts_with(|char: char| char.is_ascii_digit()))
+}
+
+/// The registers that the line shows, and their values: `R1=0`, `R1_w=0` on older kernels.
+fn registers(line: &str) -> impl Iterator<Item = (u8, &str)> {
+    line.split(' ').filter_map(|word| {
+        let (register, value) = word.strip_prefix('R')?.split_once('=')?;
+        let number = register.split('_').next()?;
+        Some((number.parse().ok()?, value))
+    })
 }
 
 /// Reads `TEXT @ FILE:LINE`.

@@ -12,6 +12,7 @@ use crate::attempt::{self, Attempt, Outcome, Program, log_level};
 use crate::capability;
 use crate::explain::{self, Case};
 use crate::host::App;
+use crate::host_types::HostTypes;
 use crate::messages::{self, Level};
 use crate::modules::{self, LoadedModule};
 use crate::object::BpfObject;
@@ -39,6 +40,7 @@ pub fn verify(request: &Request<'_>) -> Report {
         build_id: None,
         object: request.object.to_owned(),
         module: None,
+        types: None,
         programs: Vec::new(),
         failure: None,
     };
@@ -55,8 +57,19 @@ fn judge(request: &Request<'_>, report: &mut Report) -> Result<(), Failure> {
     report.module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &app)
         .map_err(at(Stage::Kfunc))?;
     capability::check().map_err(at(Stage::Load))?;
+    let types = HostTypes::read(&app, &object);
+    if request.verbose {
+        report.types = types.describe(&app, &object);
+    }
+    let context = Context {
+        object: &object,
+        app: &app,
+        types: &types,
+        module: report.module.as_ref(),
+        verbose: request.verbose,
+    };
     for program in &programs {
-        let judged = judge_program(&object, program, &app, report.module.as_ref(), request.verbose);
+        let judged = judge_program(&context, program);
         report.programs.push(judged.unwrap_or_else(|error| ProgramReport {
             stage: Some(Stage::Load),
             reason: Some(format!("{error:#}")),
@@ -76,26 +89,35 @@ fn programs(object: &BpfObject) -> Result<Vec<Program>> {
     }
 }
 
-fn judge_program(
-    object: &BpfObject,
-    program: &Program,
-    app: &App,
-    module: Option<&LoadedModule>,
+/// What all programs of an object are judged by.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    object: &'a BpfObject,
+    app: &'a App,
+    types: &'a HostTypes,
+    module: Option<&'a LoadedModule>,
     verbose: bool,
-) -> Result<ProgramReport> {
-    let mut attempt = Attempt::new(object, program, log_level::STATISTICS)?;
-    if matches!(attempt.outcome, Outcome::Refused { .. }) && !is_loaded_but_for_slots(&attempt) {
-        let level = if verbose { log_level::EVERYTHING } else { log_level::PATH };
-        attempt = Attempt::new(object, program, level | log_level::STATISTICS)?;
+}
+
+fn judge_program(context: &Context<'_>, program: &Program) -> Result<ProgramReport> {
+    let types = context.types.file_for(&program.section);
+    let attempt = |level: u32| {
+        Attempt::new(context.object, program, types.as_deref(), level | log_level::STATISTICS)
+    };
+    let mut attempted = attempt(0)?;
+    if matches!(attempted.outcome, Outcome::Refused { .. }) && !is_loaded_but_for_slots(&attempted)
+    {
+        let level = if context.verbose { log_level::EVERYTHING } else { log_level::PATH };
+        attempted = attempt(level)?;
     }
-    if let Err((stage, error)) = check_modules(&attempt, app) {
+    if let Err((stage, error)) = check_modules(&attempted, context.app) {
         return Ok(ProgramReport {
             stage: Some(stage),
             reason: Some(format!("{error:#}")),
             ..ProgramReport::new(program, Verdict::Unjudged)
         });
     }
-    Ok(ProgramReport::of(program, attempt, module))
+    Ok(ProgramReport::of(program, attempted, context))
 }
 
 /// Fails if libbpf saw other modules than the program is meant for, so that no verdict would be
@@ -148,7 +170,7 @@ impl ProgramReport {
     }
 
     /// What the attempt to load `program` says about it.
-    fn of(program: &Program, attempt: Attempt, module: Option<&LoadedModule>) -> Self {
+    fn of(program: &Program, attempt: Attempt, context: &Context<'_>) -> Self {
         let log = VerifierLog::parse(&attempt.log);
         let report = match attempt.outcome {
             Outcome::Loaded => Self::new(program, Verdict::Accepted),
@@ -157,10 +179,10 @@ impl ProgramReport {
             }
             Outcome::Refused { errno } if is_verdict(&log) => ProgramReport {
                 errno: Some(errno),
-                ..Self::rejected(program, &log, &attempt.lines, module)
+                ..Self::rejected(program, &log, &attempt.lines, context)
             },
             Outcome::Refused { errno } | Outcome::NotPrepared { errno } => {
-                Self::unjudged(program, errno, &attempt)
+                Self::unjudged(program, errno, &attempt, context)
             }
         };
         let statistics = log.statistics;
@@ -174,8 +196,9 @@ impl ProgramReport {
         program: &Program,
         log: &VerifierLog<'_>,
         lines: &LineTable,
-        module: Option<&LoadedModule>,
+        context: &Context<'_>,
     ) -> Self {
+        let module = context.module;
         let reason = log.reason.unwrap_or_default();
         let member = explain::missing_member(reason);
         let access = |index| access_line(index, member?, lines);
@@ -191,11 +214,18 @@ impl ProgramReport {
             ufunc.is_some_and(|ufunc| ufunc.role == Role::Release)
         };
         let mut calls_before = log.path().rev().skip(1).filter_map(|call| call.callee());
+        let missing = explain::unresolved(reason)
+            .and_then(|what| context.types.explain(&program.section, what));
         let explanation = explain::explain(&Case {
             reason,
             callee: log.failed_at.and_then(|call| call.callee()),
             acquired_by: acquired_at.as_ref().and_then(|acquired| acquired.function.as_deref()),
             released_by: calls_before.find(|call| is_release(call)),
+            passes_null: explain::null_argument(reason)
+                .and_then(|register| log.register(register))
+                .is_some_and(is_zero),
+            missing: missing.as_ref(),
+            app: &context.app.path.to_string_lossy(),
             module,
             diagnosis: log.diagnosis.as_ref(),
         });
@@ -214,17 +244,23 @@ impl ProgramReport {
     }
 
     /// It did not come to a verdict.
-    fn unjudged(program: &Program, errno: i32, attempt: &Attempt) -> Self {
+    fn unjudged(program: &Program, errno: i32, attempt: &Attempt, context: &Context<'_>) -> Self {
         let trouble = VerifierLog::parse(&attempt.log).reason.map(str::to_owned);
         let reason = trouble.or_else(|| messages::reasons(&attempt.messages)).unwrap_or_default();
         let stage = match attempt.outcome {
             Outcome::NotPrepared { .. } => failed_stage(&reason),
             Outcome::Loaded | Outcome::Refused { .. } => Stage::Load,
         };
+        let app = context.app.path.to_string_lossy();
+        let (meaning, help) = match explain::other_signature(&reason, context.module, &app) {
+            Some((meaning, help)) => (Some(meaning), Some(help)),
+            None => (None, explain::refused(errno)),
+        };
         ProgramReport {
             stage: Some(stage),
             errno: Some(errno),
-            help: explain::refused(errno),
+            meaning,
+            help,
             reason: Some(match reason.as_str() {
                 "" => describe(errno),
                 reason => format!("{reason}: {}", describe(errno)),
@@ -285,6 +321,12 @@ fn access_line(index: u32, member: &str, lines: &LineTable) -> Option<SourceLine
     };
     let near = [lines.find(index), lines.find_after(index)];
     near.into_iter().flatten().find(accesses).cloned()
+}
+
+/// Whether a register's value, as the log shows it, is the number 0.
+fn is_zero(value: &str) -> bool {
+    // `P` says that the verifier has to know it precisely.
+    value.trim_start_matches('P') == "0"
 }
 
 /// The kernel's or libbpf's error number in words.

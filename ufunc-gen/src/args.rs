@@ -34,12 +34,6 @@ pub(crate) struct Cli {
     /// Write nothing; exit with 1 and a short diff if FILE is not what would be written
     #[arg(long, value_name = "FILE")]
     pub check: Option<PathBuf>,
-
-    /// Refuse names that the kernel in FILE has taken (its BTF, or a vmlinux with BTF)
-    ///
-    /// Without it the running kernel is asked, where it shows its BTF.
-    #[arg(long, value_name = "FILE")]
-    pub vmlinux: Option<PathBuf>,
 }
 
 /// What is done instead of writing the module.
@@ -75,6 +69,16 @@ pub(crate) struct HostArgs {
     /// Put PREFIX before the name of every kfunc
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub prefix: String,
+
+    /// Refuse names that the kernel in FILE has taken (its BTF, or a vmlinux with BTF)
+    ///
+    /// Without it the running kernel is asked, where it shows its BTF.
+    #[arg(long, value_name = "FILE")]
+    pub vmlinux: Option<PathBuf>,
+
+    /// Show each pair that inference left out, with the reason
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 const HELP: &str = "\
@@ -87,7 +91,8 @@ What is lent, the first that there is deciding alone:
   2. the functions annotated with examples/include/ufunc.h: UFUNC_ACQUIRE(my_alloc_data);
   3. pairs inferred from names (alloc/free, new/delete, create/destroy, open/close, get/put,
      acquire/release, ref/unref, …) and types: the one returns 'struct T *', the other takes just
-     that and returns nothing. Each is listed on standard error with the reason.
+     that and returns nothing. Each is listed on standard error with the reason; look-alikes that
+     are doubtful, or that no extension could call, are left out (-v shows them).
 
 Exit status:
   0  done

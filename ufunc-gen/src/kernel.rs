@@ -50,7 +50,7 @@ pub const VMLINUX: &str = "vmlinux";
 
 /// Symbols that a module's own code defines or that a compiler calls: a stub of such a name would
 /// take the place of the real one.
-pub const RESERVED_SYMBOLS: [&str; 11] = [
+pub const RESERVED_SYMBOLS: [&str; 12] = [
     "__this_module",
     "bcmp",
     "cleanup_module",
@@ -60,6 +60,7 @@ pub const RESERVED_SYMBOLS: [&str; 11] = [
     "memcpy",
     "memmove",
     "memset",
+    "register_btf_kfunc_id_set",
     "rust_begin_unwind",
     "strlen",
 ];

@@ -15,6 +15,7 @@ use ufunc_gen::elf::{Host, HostFile};
 use ufunc_gen::ident::is_identifier;
 use ufunc_gen::module::{Module, collision, rust_source};
 use ufunc_gen::output;
+use ufunc_gen::ufunc::infer::left_out;
 use ufunc_gen::ufunc::policy::Policy;
 use ufunc_gen::ufunc::{self, Choice, Chosen};
 
@@ -49,13 +50,27 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     let host = file.parse()?;
     let sections = Sections::load(&host)?;
     let debug = DebugInfo::new(&sections)?;
-    let Chosen { ufuncs, notes } = ufunc::choose(&host, &debug, &choice(host_args)?)?;
-    notes.iter().for_each(|note| complain(note));
+    let chosen = ufunc::choose(&host, &debug, &choice(host_args)?)?;
+    tell(&chosen, host_args.verbose, list.is_some());
+    let module = Module::new(&host, &debug, chosen.ufuncs)?;
+    check_names(host_args, &module)?;
     match list {
-        Some(json) => output::write_stdout(&list::table(&ufuncs, json)?)?,
-        None => return write_module(cli, &host, Module::new(&host, &debug, ufuncs)?),
+        Some(json) => output::write_stdout(&list::table(&module, json)?)?,
+        None => return write_module(cli, &host, &module),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what was inferred, unless a table is about to show it, and what was not.
+fn tell(chosen: &Chosen<'_>, verbose: bool, in_table: bool) {
+    if !in_table {
+        chosen.inferred.iter().for_each(|line| complain(line));
+    }
+    match verbose {
+        true => left_out::lines(&chosen.left_out).iter().for_each(|line| complain(line)),
+        false => left_out::summary(&chosen.left_out).iter().for_each(|line| complain(line)),
+    }
+    chosen.notes.iter().for_each(|note| complain(note));
 }
 
 fn choice(args: &HostArgs) -> Result<Choice> {
@@ -71,11 +86,16 @@ fn choice(args: &HostArgs) -> Result<Choice> {
     })
 }
 
-fn write_module(cli: &Cli, host: &Host<'_>, module: Module<'_>) -> Result<ExitCode> {
-    if let Some(vmlinux) = cli.vmlinux.clone().or_else(collision::running_kernel) {
-        collision::check(&vmlinux, module.kfuncs.iter().map(|kfunc| kfunc.ufunc.kfunc.as_str()))?;
-    }
-    let source = rust_source::write(&module)
+/// Fails if the kernel has functions called like those of `module`.
+fn check_names(args: &HostArgs, module: &Module<'_>) -> Result<()> {
+    let Some(vmlinux) = args.vmlinux.clone().or_else(collision::running_kernel) else {
+        return Ok(());
+    };
+    collision::check(&vmlinux, module.kfuncs.iter().map(|kfunc| kfunc.ufunc.kfunc.as_str()))
+}
+
+fn write_module(cli: &Cli, host: &Host<'_>, module: &Module<'_>) -> Result<ExitCode> {
+    let source = rust_source::write(module)
         .with_context(|| format!("failed to write the module of {}", host.path().display()))?;
     match (&cli.check, &cli.output) {
         (Some(path), _) => return check(path, &source),

@@ -229,6 +229,7 @@ mod tests {
             build_id: Some(build_id),
             object: "leak.bpf.o".into(),
             module: Some(LoadedModule { name: "ufunc".into(), metadata }),
+            types: None,
             programs,
             failure: None,
         }

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde_json::Value;
+
 /// The built command.
 pub(crate) const LOADER: &str = env!("CARGO_BIN_EXE_loader");
 
@@ -56,6 +58,37 @@ impl Workspace {
         );
         object
     }
+
+    /// Compiles `tests/data/NAME.c`, an application, with these options.
+    pub(crate) fn compile_app(&self, name: &str, options: &[&str]) -> PathBuf {
+        let source = format!("{}/tests/data/{name}.c", env!("CARGO_MANIFEST_DIR"));
+        let app = self.path(name);
+        let output = Command::new("cc")
+            .args(["-O2", "-Wall", "-Werror"])
+            .args(options)
+            .arg(source)
+            .arg("-o")
+            .arg(&app)
+            .output()
+            .expect("a C compiler must be installed: it compiles the applications");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "failed to compile {name}.c: {errors}");
+        app
+    }
+
+    /// Builds `/examples` and returns where they are.
+    pub(crate) fn examples(&self) -> PathBuf {
+        let folder = self.path("examples");
+        let source = format!("{}/../examples", env!("CARGO_MANIFEST_DIR"));
+        let output = Command::new("make")
+            .args(["-s", "-C", &source])
+            .arg(format!("OUT={}", folder.display()))
+            .output()
+            .expect("make must be installed: it builds the applications");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "failed to build {source}: {errors}");
+        folder
+    }
 }
 
 /// What a run of the command printed, and its exit status.
@@ -93,4 +126,31 @@ pub(crate) fn verify_for(object: &Path, app: &Path, options: &[&str]) -> Run {
     let mut command = Command::new(LOADER);
     command.arg("verify").arg(object).arg("--app").arg(app).args(options);
     Run::from(command.output().unwrap())
+}
+
+/// `loader verify` with `--json`: the exit status and the document.
+#[track_caller]
+pub(crate) fn judge_for(object: &Path, app: &Path, options: &[&str]) -> (i32, Value) {
+    let run = verify_for(object, app, &[options, &["--json"]].concat());
+    assert!(
+        !run.stderr.contains("loading programs needs"),
+        "these tests load BPF programs: run them as root ({})",
+        run.stderr.trim_end()
+    );
+    let document = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+    (run.status.unwrap(), document)
+}
+
+/// The one program of that name.
+#[track_caller]
+pub(crate) fn program<'a>(document: &'a Value, name: &str) -> &'a Value {
+    let programs = document["programs"].as_array().unwrap();
+    programs
+        .iter()
+        .find(|program| program["name"] == name)
+        .unwrap_or_else(|| panic!("no program {name} in {document}"))
+}
+
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }

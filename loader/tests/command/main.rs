@@ -9,4 +9,5 @@
 
 mod cli;
 mod common;
+mod host_types;
 mod verdicts;

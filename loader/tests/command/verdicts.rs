@@ -7,34 +7,12 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::{LOADER, Run, Workspace, app, verify};
+use crate::common::{LOADER, Run, Workspace, app, judge_for, program, text, verify};
 use serde_json::Value;
 
-/// `loader verify` with `--json`: the exit status and the document.
 #[track_caller]
 fn judge(object: &Path, options: &[&str]) -> (i32, Value) {
-    let run = verify(object, &[options, &["--json"]].concat());
-    assert!(
-        !run.stderr.contains("loading programs needs"),
-        "these tests load BPF programs: run them as root ({})",
-        run.stderr.trim_end()
-    );
-    let document = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
-    (run.status.unwrap(), document)
-}
-
-/// The one program of that name.
-#[track_caller]
-fn program<'a>(document: &'a Value, name: &str) -> &'a Value {
-    let programs = document["programs"].as_array().unwrap();
-    programs
-        .iter()
-        .find(|program| program["name"] == name)
-        .unwrap_or_else(|| panic!("no program {name} in {document}"))
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+    judge_for(object, app(), options)
 }
 
 #[test]
@@ -106,6 +84,18 @@ fn a_weak_kfunc_may_be_missing_where_it_is_guarded() {
     let unguarded = program(&document, "unguarded");
     assert_eq!(unguarded["stage"], "kfunc", "{unguarded}");
     assert!(text(&unguarded["help"]).contains("bpf_ksym_exists(test_touch_data)"), "{unguarded}");
+}
+
+#[test]
+fn another_signature_of_a_kfunc_is_explained() {
+    let work = Workspace::new();
+    let (status, document) = judge(&work.compile("signature"), &[]);
+    assert_eq!(status, 2, "{document}");
+    let program = program(&document, "other_signature");
+    assert_eq!(program["stage"], "kfunc", "{program}");
+    let meaning = "the declaration of bpf_rcu_read_lock in the extension does not match";
+    assert!(text(&program["meaning"]).contains(meaning), "{program}");
+    assert!(text(&program["help"]).contains("with a body"), "{program}");
 }
 
 /// libbpf fills program arrays only after it has loaded all programs, which are never all loaded.

@@ -10,21 +10,28 @@
 //! The first source that there is decides alone: a policy over annotations over inference.
 
 pub mod annotation;
+mod callable;
 pub mod infer;
 pub mod locate;
+mod objects;
 pub mod policy;
 pub mod signature;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::dwarf::DebugInfo;
-use crate::dwarf::functions::Function;
+use crate::dwarf::functions::{Function, ParametersEnd};
 use crate::elf::Host;
 use crate::ident;
 use crate::kernel::{self, KFUNC_SET_MAX, RESERVED_SYMBOLS, kf};
 use crate::metadata::Role;
+use infer::Inferred;
+use infer::left_out::{self, LeftOut};
+use infer::verbs::Verbs;
+use locate::Located;
 use policy::Policy;
 use signature::Signature;
 
@@ -48,8 +55,8 @@ pub enum Origin {
     Policy(String),
     /// An ELF note that `ufunc.h` left.
     Annotation,
-    /// Names and types that fit; the reason in words.
-    Inferred(String),
+    /// Names and types that fit, the names by these verbs.
+    Inferred(Verbs),
 }
 
 impl fmt::Display for Origin {
@@ -57,7 +64,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::Policy(place) => write!(f, "policy {place}"),
             Origin::Annotation => write!(f, "annotation"),
-            Origin::Inferred(reason) => write!(f, "inferred: {reason}"),
+            Origin::Inferred(verbs) => write!(f, "inferred: {}", verbs.reason()),
         }
     }
 }
@@ -113,94 +120,154 @@ pub struct Choice {
 pub struct Chosen<'a> {
     /// The ufuncs, by the names of their kfuncs.
     pub ufuncs: Vec<Ufunc<'a>>,
-    /// What the caller should be told: inferred pairs and why, and what was left out.
+    /// The inferred pairs, a line for each, with the reason.
+    pub inferred: Vec<String>,
+    /// Pairs that look like acquire and release, and are not lent.
+    pub left_out: Vec<LeftOut>,
+    /// What else the caller should be told.
     pub notes: Vec<String>,
 }
 
 /// Finds the ufuncs of `host`.
 ///
-/// Fails if a function that was asked for cannot be found or lent, and if there is none at all.
+/// Fails if functions that were asked for cannot be found or lent, naming each, and if there is
+/// none at all.
 pub fn choose<'a>(host: &Host<'_>, debug: &DebugInfo<'a>, choice: &Choice) -> Result<Chosen<'a>> {
     let functions = debug.functions()?;
     let symbols = host.functions();
     let annotations = annotation::read(host)?;
-    let mut notes = Vec::new();
-    let requests = match &choice.policy {
-        Some(policy) => policy.requests(),
-        None if !annotations.is_empty() => annotations,
-        None if choice.infer => {
-            let inferred = infer::pairs(debug, &functions, &symbols, &choice.prefix)?;
-            notes.extend(inferred.notes);
-            inferred.requests
+    let Inferred { requests, pairs, left_out } = match &choice.policy {
+        Some(policy) => Inferred { requests: policy.requests(), ..Inferred::default() },
+        None if !annotations.is_empty() => {
+            Inferred { requests: annotations, ..Inferred::default() }
         }
-        None => Vec::new(),
+        None if choice.infer => infer::pairs(debug, &functions, &symbols, &choice.prefix)?,
+        None => Inferred::default(),
     };
-    let mut ufuncs = Vec::new();
-    for request in requests {
-        let located = locate::find(host, debug, &functions, &symbols, &request)?;
-        let function = located.function;
-        let signature = signature::of(debug, function, request.role)
-            .map_err(|reason| locate::refusal(function, reason))?;
-        if function.parameters_end == crate::dwarf::functions::ParametersEnd::Unprototyped {
-            notes.push(format!(
-                "{} has no prototype; taken as {0}(void)",
-                locate::describe(function)
-            ));
-        }
-        let kfunc = kfunc_name(function, &choice.prefix)?;
-        let family = match request.role {
-            Role::Plain => request.family,
-            Role::Acquire | Role::Release => {
-                Some(request.family.unwrap_or_else(|| signature.object.clone().unwrap_or_default()))
-            }
-        };
-        ufuncs.push(Ufunc {
-            function: function.clone(),
-            address: located.address,
-            kfunc,
-            role: request.role,
-            family,
-            signature,
-            origin: request.origin,
-        });
-    }
-    ufuncs.sort_by(|a, b| a.kfunc.cmp(&b.kfunc));
-    for pair in ufuncs.windows(2) {
-        if pair[0].kfunc == pair[1].kfunc {
-            bail!(
-                "{} is asked for twice ({} and {}); leave one out",
-                pair[0].kfunc,
-                pair[0].origin,
-                pair[1].origin
-            );
-        }
-    }
-    if ufuncs.is_empty() {
-        // Why each pair was left out: nobody else will say it.
-        let left_out: String = notes.iter().map(|note| format!("\n  {note}")).collect();
-        bail!("{}{left_out}", nothing_to_lend(host, choice));
-    }
-    if ufuncs.len() > KFUNC_SET_MAX {
-        bail!(
-            "{} functions are lent, the kernel takes {KFUNC_SET_MAX} at most; name fewer in a policy (--policy)",
-            ufuncs.len()
-        );
-    }
+    ensure!(!requests.is_empty(), nothing_to_lend(host, debug, choice, &left_out));
+    let lend = |request: Request| -> Result<Ufunc<'a>> {
+        let located = locate::find(host, debug, &functions, &symbols, &request)
+            .map_err(|error| with_place(&error, &request.origin))?;
+        ufunc(debug, located, &request, &choice.prefix)
+            .map_err(|error| with_place(&error, &request.origin))
+    };
+    let ufuncs = all(requests.into_iter().map(lend))?;
+    ensure!(
+        ufuncs.len() <= KFUNC_SET_MAX,
+        "{} functions are lent, the kernel takes {KFUNC_SET_MAX} at most; name fewer in a policy (--policy)",
+        ufuncs.len()
+    );
+    let mut notes = unprototyped(&ufuncs);
+    notes.extend(callable::notes(debug, &ufuncs)?);
     notes.extend(unreleased(&ufuncs));
-    Ok(Chosen { ufuncs, notes })
+    Ok(Chosen { ufuncs, inferred: pairs, left_out, notes })
 }
 
-fn nothing_to_lend(host: &Host<'_>, choice: &Choice) -> String {
+/// The ufunc that `located` is.
+fn ufunc<'a>(
+    debug: &DebugInfo<'a>,
+    located: Located<'_, 'a>,
+    request: &Request,
+    prefix: &str,
+) -> Result<Ufunc<'a>> {
+    let function = located.function;
+    let signature = signature::of(debug, function, request.role)
+        .map_err(|reason| locate::refusal(function, reason))?;
+    let family = match request.role {
+        Role::Plain => request.family.clone(),
+        Role::Acquire | Role::Release => {
+            let family = request.family.as_ref().or(signature.object.as_ref());
+            Some(family.cloned().unwrap_or_default())
+        }
+    };
+    Ok(Ufunc {
+        function: function.clone(),
+        address: located.address,
+        kfunc: kfunc_name(function, prefix)?,
+        role: request.role,
+        family,
+        signature,
+        origin: request.origin.clone(),
+    })
+}
+
+/// All of `ufuncs`, by the names of their kfuncs, or all that is wrong with them.
+fn all<'a>(ufuncs: impl Iterator<Item = Result<Ufunc<'a>>>) -> Result<Vec<Ufunc<'a>>> {
+    let mut found = BTreeMap::<String, Ufunc<'_>>::new();
+    let mut mistakes = Vec::new();
+    for ufunc in ufuncs {
+        match ufunc {
+            Err(error) => mistakes.push(format!("{error:#}")),
+            Ok(ufunc) => match found.get(&ufunc.kfunc) {
+                Some(first) => mistakes.push(format!(
+                    "{} is asked for twice ({} and {}); leave one out",
+                    ufunc.kfunc, first.origin, ufunc.origin
+                )),
+                None => drop(found.insert(ufunc.kfunc.clone(), ufunc)),
+            },
+        }
+    }
+    match mistakes.as_slice() {
+        [] => Ok(found.into_values().collect()),
+        [only] => bail!("{only}"),
+        several => bail!("{} mistakes in what is to be lent\n  {}", several.len(), several.join("\n  ")),
+    }
+}
+
+/// `error`, with who asked for the function, which it may say already.
+fn with_place(error: &anyhow::Error, origin: &Origin) -> anyhow::Error {
+    let message = format!("{error:#}");
+    let asked = match origin {
+        Origin::Policy(place) => format!("{place}: "),
+        Origin::Annotation => "an annotation: ".to_owned(),
+        Origin::Inferred(_) => String::new(),
+    };
+    match message.starts_with(&asked) {
+        true => anyhow!(message),
+        false => anyhow!("{asked}{message}"),
+    }
+}
+
+fn nothing_to_lend(
+    host: &Host<'_>,
+    debug: &DebugInfo<'_>,
+    choice: &Choice,
+    left_out: &[LeftOut],
+) -> String {
     let shown = host.path().display();
-    match (&choice.policy, choice.infer) {
-        (Some(policy), _) => format!("{} names no function to lend", policy.path()),
+    let mut message = match (&choice.policy, choice.infer) {
+        (Some(policy), _) => return format!("{} names no function to lend", policy.path()),
         (None, true) => format!(
             "no function of {shown} is annotated, and no pair that looks like acquire and release can be lent; annotate some with examples/include/ufunc.h or name them in a policy (--policy)"
         ),
         (None, false) => format!(
             "no function of {shown} is annotated; annotate some with examples/include/ufunc.h, name them in a policy (--policy), or allow inference (without --no-infer)"
         ),
+    };
+    let split = debug.split_units();
+    if split > 0 {
+        message += &format!(
+            " ({split} of its compile units keep their debug information in .dwo files, which are not read yet)"
+        );
     }
+    // Why each pair was left out: nobody else will say it.
+    for line in left_out::lines(left_out) {
+        message += &format!("\n  {line}");
+    }
+    message
+}
+
+/// Notes on functions that do not say what they take.
+fn unprototyped(ufuncs: &[Ufunc<'_>]) -> Vec<String> {
+    let unprototyped = ufuncs
+        .iter()
+        .filter(|ufunc| ufunc.function.parameters_end == ParametersEnd::Unprototyped);
+    unprototyped
+        .map(|Ufunc { function, .. }| {
+            let name = function.symbol().escape_debug();
+            format!("{} has no prototype; taken as {name}(void)", describe(function))
+        })
+        .collect()
 }
 
 /// Notes on families that acquire what nothing releases: no extension can use those.
@@ -218,6 +285,15 @@ fn unreleased(ufuncs: &[Ufunc<'_>]) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// `name (file:line)`, for notes: without the file's folder.
+fn describe(function: &Function<'_>) -> String {
+    let name = function.symbol().escape_debug();
+    match &function.source {
+        Some(source) => format!("{name} ({})", source.short().escape_debug()),
+        None => name.to_string(),
+    }
 }
 
 /// The kfunc's name for `function`.

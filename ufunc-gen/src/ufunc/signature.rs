@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::dwarf::DebugInfo;
+use crate::dwarf::{DebugInfo, DieRef};
 use crate::dwarf::functions::{Function, ParametersEnd};
 use crate::dwarf::shape::Shape;
 use crate::ident::btf_name;
@@ -54,7 +54,8 @@ const KERNEL_STRUCTS: [&str; 14] = [
     "pt_regs",
 ];
 
-/// The signature of `function` in `role`, or the reason why it cannot be lent.
+/// The signature of `function` in `role`, or the reason why it cannot be lent, which may end in what
+/// is to be known or done about it, after `; `.
 pub fn of(debug: &DebugInfo<'_>, function: &Function<'_>, role: Role) -> Result<Signature, String> {
     let read = |error: anyhow::Error| format!("{error:#}");
     if function.parameters_end == ParametersEnd::Variadic {
@@ -79,7 +80,7 @@ pub fn of(debug: &DebugInfo<'_>, function: &Function<'_>, role: Role) -> Result<
     let object = match role {
         Role::Acquire => match &returns {
             Shape::StructPointer { name, defined: true } => Some(name.clone()),
-            Shape::StructPointer { name, defined: false } => return Err(undefined(name)),
+            Shape::StructPointer { .. } => return Err(undefined(&spelled)),
             _ => {
                 return Err(format!(
                     "it is to acquire an object but returns '{spelled}', not a pointer to a struct"
@@ -91,7 +92,7 @@ pub fn of(debug: &DebugInfo<'_>, function: &Function<'_>, role: Role) -> Result<
     };
     match &returns {
         Shape::Void | Shape::StructPointer { defined: true, .. } => {}
-        Shape::StructPointer { name, .. } => return Err(undefined(name)),
+        Shape::StructPointer { .. } => return Err(undefined(&spelled)),
         Shape::Scalar(1 | 2 | 4 | 8) => {}
         Shape::Float => return Err(format!("it returns '{spelled}', a floating-point number")),
         Shape::Aggregate => return Err(format!("it returns '{spelled}' by value")),
@@ -108,11 +109,11 @@ fn check_param(shape: &Shape, spelled: &str) -> Result<(), String> {
             Err(format!("is '{spelled}', a struct that the verifier would take for the kernel's"))
         }
         Shape::StructPointer { defined: true, .. } => Ok(()),
-        Shape::StructPointer { name, .. } => Err(format!("is '{spelled}': {}", undefined(name))),
+        Shape::StructPointer { .. } => Err(format!("is '{spelled}', and {}", undefined(spelled))),
         Shape::Float => Err(format!("is '{spelled}', a floating-point number")),
         Shape::Aggregate => Err(format!("is '{spelled}' by value")),
         Shape::OtherPointer => Err(format!(
-            "is '{spelled}', a pointer whose extent the verifier cannot know: only pointers to structs and unions are supported"
+            "is '{spelled}', a pointer to neither struct nor union; the verifier cannot know what such a pointer leads to"
         )),
         Shape::Scalar(_) | Shape::Void | Shape::Other(_) => {
             Err(format!("is '{spelled}', which a kfunc cannot take"))
@@ -120,10 +121,30 @@ fn check_param(shape: &Shape, spelled: &str) -> Result<(), String> {
     }
 }
 
-fn undefined(name: &str) -> String {
+/// Complains of the pointer type that C spells `spelled`.
+fn undefined(spelled: &str) -> String {
     format!(
-        "the layout of 'struct {name}' is not in the debug information (declared only, or defined in several ways); build the file that defines it with -g"
+        "the layout of '{}' is not in the debug information; it is declared only, or defined in several ways: build the file that defines it with -g",
+        pointee(spelled)
     )
+}
+
+/// The struct that the type at `die`, a pointer, leads to, as C spells it.
+pub(super) fn object_name(debug: &DebugInfo<'_>, die: Option<DieRef>) -> Result<String> {
+    Ok(pointee(&debug.c_name(die)?).to_owned())
+}
+
+/// What the pointer type that C spells `spelled` points to, without qualifiers; a typedef that
+/// hides the pointer stays what it is.
+fn pointee(spelled: &str) -> &str {
+    let mut name = match spelled.find(" *").or_else(|| spelled.find(" &")) {
+        Some(end) => &spelled[..end],
+        None => spelled,
+    };
+    for qualifier in ["const ", "volatile ", "_Atomic ", "const "] {
+        name = name.strip_prefix(qualifier).unwrap_or(name);
+    }
+    name
 }
 
 /// The struct whose object a function with these parameters releases.
@@ -187,6 +208,20 @@ mod tests {
         assert_eq!(param_name("x__", 0), "x_");
         assert_eq!(param_name("", 3), "arg3");
         assert_eq!(param_name("size", 0), "size");
+    }
+
+    #[test]
+    fn objects_are_called_as_in_c() {
+        for (spelled, expected) in [
+            ("struct data *", "struct data"),
+            ("const struct data *", "struct data"),
+            ("strbuf_t *", "strbuf_t"),
+            ("volatile const union u * const", "union u"),
+            ("class pool &", "class pool"),
+            ("data_p", "data_p"),
+        ] {
+            assert_eq!(pointee(spelled), expected);
+        }
     }
 
     #[test]

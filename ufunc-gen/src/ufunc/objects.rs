@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The structs that functions take and return, told apart as the kernel will tell them apart.
+//!
+//! Files may use one name for different structs. So the types are read as the module's will be,
+//! and equal ones merged: what has one id then is one struct to the verifier.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+
+use crate::btf::dedup::dedup;
+use crate::btf::{Type, TypeId};
+use crate::dwarf::functions::Function;
+use crate::dwarf::types::TypeReader;
+use crate::dwarf::{DebugInfo, DieRef};
+
+/// Id of the first type.
+const FIRST: u32 = 1;
+/// How deep the kernel looks for pointers in a struct (`__btf_type_is_scalar_struct()`).
+const MAX_DEPTH: usize = 4;
+
+/// The structs that functions take and return.
+pub(super) struct Objects<'a> {
+    types: Vec<Type<'a>>,
+    /// The types of results and parameters.
+    ids: HashMap<DieRef, TypeId>,
+}
+
+impl<'a> Objects<'a> {
+    /// Reads the types in the signatures of `functions`.
+    pub(super) fn read<'f>(
+        debug: &DebugInfo<'a>,
+        functions: impl IntoIterator<Item = &'f Function<'a>>,
+    ) -> Result<Self>
+    where
+        'a: 'f,
+    {
+        let mut reader = TypeReader::new(debug, FIRST, None);
+        let mut ids = HashMap::new();
+        for function in functions {
+            let params = function.params.iter().map(|param| param.ty);
+            for ty in params.chain([function.return_type]).flatten() {
+                ids.insert(ty, reader.id(Some(ty))?);
+            }
+        }
+        let (types, merged) = dedup(reader.finish()?, FIRST);
+        for id in ids.values_mut() {
+            *id = index(*id).and_then(|index| merged.get(index)).copied().unwrap_or(*id);
+        }
+        Ok(Objects { types, ids })
+    }
+
+    fn get(&self, id: TypeId) -> Option<&Type<'a>> {
+        self.types.get(index(id)?)
+    }
+
+    /// The type without typedefs and qualifiers.
+    fn bare(&self, id: TypeId) -> TypeId {
+        let mut at = id;
+        // No chain of distinct types is longer than there are types.
+        for _ in 0..self.types.len() {
+            at = match self.get(at) {
+                Some(
+                    Type::Typedef { target, .. }
+                    | Type::Const(target)
+                    | Type::Volatile(target)
+                    | Type::Restrict(target),
+                ) => *target,
+                _ => break,
+            };
+        }
+        at
+    }
+
+    /// The struct or union that the type `ty` of a result or parameter points to, if it does.
+    pub(super) fn pointee(&self, ty: Option<DieRef>) -> Option<TypeId> {
+        let pointer = self.bare(*self.ids.get(&ty?)?);
+        let Some(Type::Ptr(target)) = self.get(pointer) else { return None };
+        let target = self.bare(*target);
+        matches!(self.get(target), Some(Type::Struct(_) | Type::Union(_))).then_some(target)
+    }
+
+    /// Whether the verifier takes a `given` struct for a `wanted` one: it is one, or begins with
+    /// one (`btf_struct_ids_match()`).
+    pub(super) fn fits(&self, given: TypeId, wanted: TypeId) -> bool {
+        let mut at = given;
+        for _ in 0..=self.types.len() {
+            if at == wanted {
+                return true;
+            }
+            let Some(Type::Struct(composite)) = self.get(at) else { return false };
+            match composite.members.first() {
+                Some(first) if first.bit_offset == 0 => at = self.bare(first.ty),
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether the verifier takes any memory of an extension's own for the struct `id`, since there
+    /// are no pointers in it (`__btf_type_is_scalar_struct()`).
+    pub(super) fn is_plain_data(&self, id: TypeId) -> bool {
+        self.is_plain_data_within(id, MAX_DEPTH)
+    }
+
+    fn is_plain_data_within(&self, id: TypeId, depth: usize) -> bool {
+        let (Some(Type::Struct(composite) | Type::Union(composite)), 1..) = (self.get(id), depth)
+        else {
+            return false;
+        };
+        composite.members.iter().all(|member| {
+            let ty = self.bare(member.ty);
+            match self.get(ty) {
+                Some(Type::Struct(_) | Type::Union(_)) => self.is_plain_data_within(ty, depth - 1),
+                Some(Type::Array { element, count, .. }) => {
+                    *count > 0 && self.is_scalar(self.bare(*element))
+                }
+                _ => self.is_scalar(ty),
+            }
+        })
+    }
+
+    fn is_scalar(&self, id: TypeId) -> bool {
+        matches!(self.get(id), Some(Type::Int { .. } | Type::Enum { .. } | Type::Enum64 { .. }))
+    }
+}
+
+fn index(id: TypeId) -> Option<usize> {
+    id.0.checked_sub(FIRST).map(|index| index as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::btf::{Composite, IntEncoding, Member, Name};
+
+    fn objects(types: Vec<Type<'static>>) -> Objects<'static> {
+        Objects { types, ids: HashMap::new() }
+    }
+
+    fn structure(name: &'static str, members: &[u32]) -> Type<'static> {
+        let member = |(place, &ty): (usize, &u32)| Member {
+            name: Name::Borrowed("m"),
+            ty: TypeId(ty),
+            bit_offset: 64 * place as u32,
+            bitfield_size: 0,
+        };
+        let members = members.iter().enumerate().map(member).collect();
+        Type::Struct(Composite { name: Name::Borrowed(name), size: 64, members })
+    }
+
+    fn int() -> Type<'static> {
+        let name = Name::Borrowed("int");
+        Type::Int { name, size: 4, encoding: IntEncoding::default(), bit_offset: 0, bits: 32 }
+    }
+
+    #[test]
+    fn a_struct_that_begins_with_another_fits_it() {
+        let typedef = Type::Typedef { name: Name::Borrowed("t"), target: TypeId(2) };
+        let objects = objects(vec![
+            int(),
+            structure("base", &[1]),
+            typedef,
+            structure("derived", &[3, 1]),
+            structure("after", &[1, 2]),
+        ]);
+        let [base, derived, after] = [2, 4, 5].map(TypeId);
+        assert!(objects.fits(base, base));
+        assert!(objects.fits(derived, base));
+        assert!(!objects.fits(base, derived));
+        assert!(!objects.fits(after, base));
+    }
+
+    #[test]
+    fn memory_of_its_own_will_do_for_a_struct_without_pointers() {
+        let array = |count| Type::Array { element: TypeId(1), index: TypeId(1), count };
+        let objects = objects(vec![
+            int(),
+            Type::Ptr(TypeId(1)),
+            array(3),
+            array(0),
+            structure("plain", &[1, 3]),
+            structure("pointer", &[2]),
+            structure("nested", &[5, 1]),
+            structure("deep pointer", &[1, 6]),
+            structure("flexible", &[1, 4]),
+            structure("endless", &[10]),
+        ]);
+        for (id, plain) in [(5, true), (6, false), (7, true), (8, false), (9, false), (10, false)] {
+            assert_eq!(objects.is_plain_data(TypeId(id)), plain, "{id}");
+        }
+        assert!(!objects.is_plain_data(TypeId(1)));
+        assert!(!objects.is_plain_data(TypeId(99)));
+    }
+}
