@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use rustix::fs::{MemfdFlags, memfd_create};
 use ufunc_gen::btf::decode::Btf;
-use ufunc_gen::btf::merge::{essential, first_added};
+use ufunc_gen::btf::merge::essential;
 use ufunc_gen::btf::{Composite, Type, TypeId};
 use ufunc_gen::dwarf::{DebugInfo, Sections};
 use ufunc_gen::kernel::{SYSFS_BTF, VMLINUX};
@@ -185,7 +185,7 @@ fn shadowing(
         Ok(found)
     };
     let kernel = kernel_btf()?;
-    let own = named(&fs::read(path(file))?, first_added(&Btf::parse(&kernel)?)?)?;
+    let own = named(&fs::read(path(file))?, Btf::parse(&kernel)?.end()?)?;
     let is_hidden = |name: &str| own.iter().any(|(own, _)| own == name);
     let hidden = named(&kernel, 0)?.into_iter().filter(|(name, _)| is_hidden(name));
     let hidden = hidden.map(|(_, shown)| shown).collect();
@@ -233,7 +233,7 @@ impl Wanted<'_> {
 
 fn look_up(file: &File, what: &str) -> Result<Option<Missing>> {
     let Some((wanted, part)) = Wanted::parse(what) else { return Ok(None) };
-    let first = first_added(&Btf::parse(&kernel_btf()?)?)?;
+    let first = Btf::parse(&kernel_btf()?)?.end()?;
     let bytes = fs::read(path(file))?;
     let mut types = Vec::new();
     for item in Btf::parse(&bytes)?.types() {

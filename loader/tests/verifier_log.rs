@@ -58,6 +58,7 @@ const EXPECTED: &[Expected] = &[
     expected("7.3.4-map-no-null-check", "R0 invalid mem access 'map_value_or_null'", (7, None), Some(34), 7),
     expected("7.3.4-missing-member", "failed to resolve CO-RE relocation <byte_off> [5] struct host_data_nobody_has.e (0:1 @ offset 4)", (3, None), Some(14), 4),
     expected("7.3.4-no-null-check", "Possibly NULL pointer passed to trusted R1", (2, FREE), Some(18), 3),
+    expected("7.3.4-null-literal", "Possibly NULL pointer passed to trusted R1", (1, FREE), Some(8), 2),
     expected("7.3.4-own-object", RELEASE, (6, FREE), Some(56), 7),
     expected("7.3.4-read-beyond", "access beyond struct data at off 24 size 4", (3, None), Some(82), 4),
     expected("7.3.4-read-beyond-array", "access beyond struct deep_memory_block at off 104 size 1", (7, None), Some(24), 8),
@@ -115,6 +116,20 @@ fn the_call_that_acquired_is_found() {
     let source = call.source.unwrap();
     assert_eq!(source.place, Some(("ufuncs.bpf.c", 100)));
     assert_eq!(source.text, "struct data *data = my_alloc_data();");
+}
+
+#[test]
+fn what_an_argument_holds_is_known() {
+    let register = |name: &str, number| {
+        let text = read(name);
+        VerifierLog::parse(&text).register(number).map(str::to_owned)
+    };
+    assert_eq!(register("7.3.4-null-literal.log", 1).as_deref(), Some("0"));
+    assert_eq!(register("7.3.4-null-literal.log", 2), None);
+    let returned = Some("trusted_ptr_or_null_data(id=2)".to_owned());
+    assert_eq!(register("7.3.4-no-null-check.log", 1), returned);
+    let returned = Some("ptr_or_null_data(id=2,ref_obj_id=2)".to_owned());
+    assert_eq!(register("6.x-no-null-check.log", 1), returned);
 }
 
 #[test]

@@ -71,14 +71,17 @@ pub fn merged(
     wanted: &BTreeSet<TypeName>,
 ) -> Result<Option<Vec<u8>>> {
     let kernel = Btf::parse(kernel).context("failed to read the kernel's BTF")?;
-    let first = merge::first_added(&kernel).context("failed to read the kernel's BTF")?;
+    let first = kernel.end().context("failed to read the kernel's BTF")?;
     let mut reader = TypeReader::new(debug, first, None);
     let mut found = HashSet::new();
     for (class, name) in wanted {
-        if let Some(place) = debug.find_type(*class, name)? {
-            reader.id(Some(place))?;
-            found.insert(name.as_str());
+        match debug.find_type(*class, name)? {
+            Some(place) => reader.id(Some(place)).map(drop)?,
+            // Which of its definitions is meant cannot be known; the kernel's namesake is not.
+            None if debug.defines(*class, name)? => {}
+            None => continue,
         }
+        found.insert(name.as_str());
     }
     if found.is_empty() {
         return Ok(None);

@@ -122,7 +122,7 @@ fn list_shows_a_table_or_json_and_writes_nothing() {
     for (part, row) in [
         ("FUNCTION", 0),
         ("struct thing *checkout(void)", 1),
-        ("KF_ACQUIRE | KF_RET_NULL | KF_TRUSTED_ARGS", 1),
+        ("ACQUIRE|RET_NULL|TRUSTED_ARGS", 1),
         ("annotation", 1),
         ("pool", 2),
         ("app.c:8", 2),

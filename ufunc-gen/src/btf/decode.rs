@@ -38,11 +38,7 @@ impl<'a> Btf<'a> {
 
     /// What a BTF that continues this one has to know of it.
     fn as_base(&self) -> Result<Base<'a>> {
-        let mut end = self.base.end;
-        for ty in self.types() {
-            end = ty?.0.0 + 1;
-        }
-        Ok(Base { strings: self.strings, end })
+        Ok(Base { strings: self.strings, end: self.end()? })
     }
 
     fn parse_with(bytes: &'a [u8], base: Base<'a>) -> Result<Self> {
@@ -73,13 +69,6 @@ impl<'a> Btf<'a> {
 
     /// All types with their ids, in order. Ends after the first error.
     pub fn types(&self) -> impl Iterator<Item = Result<(TypeId, Type<'a>)>> + use<'a> {
-        self.types_at().map(|item| item.map(|(id, _, ty)| (id, ty)))
-    }
-
-    /// The same, with the offset of each in the type section.
-    pub(super) fn types_at(
-        &self,
-    ) -> impl Iterator<Item = Result<(TypeId, usize, Type<'a>)>> + use<'a> {
         let btf = *self;
         let mut words = Words { bytes: btf.types, offset: 0 };
         let mut next_id = btf.base.end;
@@ -95,8 +84,23 @@ impl<'a> Btf<'a> {
                 Ok(_) => next_id = next_id.saturating_add(1),
                 Err(_) => words.offset = words.bytes.len(),
             }
-            Some(ty.map(|ty| (id, offset, ty)))
+            Some(ty.map(|ty| (id, ty)))
         })
+    }
+
+    /// The heads of all types, in order. Ends after the first error.
+    pub(super) fn heads(&self) -> impl Iterator<Item = Result<Head>> + use<'a> {
+        Heads { types: self.types, offset: 0 }
+    }
+
+    /// Id of the first type after the last.
+    pub fn end(&self) -> Result<u32> {
+        let mut end = self.base.end;
+        for head in self.heads() {
+            head?;
+            end += 1;
+        }
+        Ok(end)
     }
 
     /// The type section.
@@ -109,7 +113,8 @@ impl<'a> Btf<'a> {
         self.strings
     }
 
-    fn name(&self, offset: u32) -> Result<Name<'a>> {
+    /// The string at `offset`.
+    pub(super) fn name(&self, offset: u32) -> Result<Name<'a>> {
         let offset = offset as usize;
         let base_len = self.base.strings.len();
         let tail = match offset.checked_sub(base_len) {
@@ -206,6 +211,69 @@ impl<'a> Btf<'a> {
             kind::TYPE_TAG => Type::TypeTag { value: name, target },
             unknown => bail!("kind {unknown} is not known"),
         })
+    }
+}
+
+/// What all types begin with. The kernel has so many that decoding them whole takes its time.
+pub(super) struct Head {
+    /// In the type section.
+    pub(super) offset: usize,
+    /// `BTF_KIND_*`
+    pub(super) kind: u32,
+    /// Offset of the name.
+    pub(super) name: u32,
+}
+
+/// The heads of all types of a type section.
+struct Heads<'a> {
+    types: &'a [u8],
+    offset: usize,
+}
+
+impl Heads<'_> {
+    fn read(&mut self) -> Result<Head> {
+        const LEN: usize = 12;
+        let head = self.types.get(self.offset..).and_then(<[u8]>::first_chunk::<LEN>);
+        let head = head.context("the type section is cut off")?;
+        let word =
+            |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let (name, info) = (word(0), word(4));
+        let (kind, vlen) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
+        let rest = match kind {
+            kind::INT | kind::VAR | kind::DECL_TAG => 4,
+            kind::ARRAY => 12,
+            kind::STRUCT | kind::UNION | kind::ENUM64 | kind::DATASEC => 12 * vlen,
+            kind::ENUM | kind::FUNC_PROTO => 8 * vlen,
+            kind::PTR
+            | kind::FWD
+            | kind::TYPEDEF
+            | kind::VOLATILE
+            | kind::CONST
+            | kind::RESTRICT
+            | kind::FUNC
+            | kind::FLOAT
+            | kind::TYPE_TAG => 0,
+            unknown => bail!("kind {unknown} is not known"),
+        };
+        let offset = self.offset;
+        self.offset += LEN + rest;
+        ensure!(self.offset <= self.types.len(), "the type section is cut off");
+        Ok(Head { offset, kind, name })
+    }
+}
+
+impl Iterator for Heads<'_> {
+    type Item = Result<Head>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.offset >= self.types.len() {
+            return None;
+        }
+        let head = self.read();
+        if head.is_err() {
+            self.offset = self.types.len();
+        }
+        Some(head)
     }
 }
 

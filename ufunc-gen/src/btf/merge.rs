@@ -9,17 +9,8 @@ use super::decode::Btf;
 use super::encode::Encoded;
 use super::{Composite, HEADER_LEN, Name, Type, kind};
 
-/// Id of the first type that can be added to `base`.
-pub fn first_added(base: &Btf<'_>) -> Result<u32> {
-    let mut first = 1;
-    for item in base.types_at() {
-        first = item?.0.0 + 1;
-    }
-    Ok(first)
-}
-
 /// BTF with the types of `base`, which stands alone, and after them `added`, whose ids begin at
-/// [`first_added`].
+/// [`Btf::end`].
 ///
 /// libbpf finds a relocation's target by its name, and takes two types of one name but different
 /// layouts for a mistake. So of every name only one side keeps its types: `added` those in `names`,
@@ -27,10 +18,10 @@ pub fn first_added(base: &Btf<'_>) -> Result<u32> {
 pub fn append(base: &Btf<'_>, mut added: Vec<Type<'_>>, names: &HashSet<&str>) -> Result<Vec<u8>> {
     let is_added = |ty: &Type<'_>| is_relocation_root(ty) && names.contains(essential(ty.name()));
     let mut types = base.type_bytes().to_vec();
-    for item in base.types_at() {
-        let (_, offset, ty) = item?;
-        if is_added(&ty) {
-            let name = types.get_mut(offset..offset + 4).context("a type is cut off")?;
+    for head in base.heads() {
+        let head = head?;
+        if ROOTS.contains(&head.kind) && names.contains(essential(&base.name(head.name)?)) {
+            let name = types.get_mut(head.offset..head.offset + 4).context("a type is cut off")?;
             name.fill(0);
         }
     }
@@ -67,10 +58,12 @@ fn hide(ty: &mut Type<'_>) {
     }
 }
 
+/// The kinds of types at which a program's relocation can begin.
+const ROOTS: [u32; 6] =
+    [kind::STRUCT, kind::UNION, kind::ENUM, kind::ENUM64, kind::FWD, kind::TYPEDEF];
+
 /// Whether a program's relocation can begin at the type, which has a name of its own.
 fn is_relocation_root(ty: &Type<'_>) -> bool {
-    const ROOTS: [u32; 6] =
-        [kind::STRUCT, kind::UNION, kind::ENUM, kind::ENUM64, kind::FWD, kind::TYPEDEF];
     ROOTS.contains(&ty.kind()) && !ty.name().is_empty()
 }
 
@@ -96,7 +89,7 @@ mod tests {
         let base = [structure("file", 8), structure("pt_regs", 168), structure("file___old", 4)];
         let base = Encoded::new(&base, 0).unwrap().to_bytes().unwrap();
         let base = Btf::parse(&base).unwrap();
-        assert_eq!(first_added(&base).unwrap(), 4);
+        assert_eq!(base.end().unwrap(), 4);
         let added = vec![structure("file", 24), Type::Ptr(TypeId(4)), structure("pt_regs", 1)];
         let merged = append(&base, added, &HashSet::from(["file"])).unwrap();
         let merged = Btf::parse(&merged).unwrap().types().map(|item| item.unwrap().1);

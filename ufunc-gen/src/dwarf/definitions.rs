@@ -63,6 +63,11 @@ impl<'a> DebugInfo<'a> {
         self.decide((class, Cow::Owned(name.to_owned())))
     }
 
+    /// Whether some file defines a type called `name`, in whatever way.
+    pub fn defines(&self, class: TagClass, name: &str) -> Result<bool> {
+        Ok(self.definitions()?.places.contains_key(&(class, Cow::Borrowed(name))))
+    }
+
     /// The one definition of a type that `entry` only declares; `None` if `entry` is none such,
     /// or the definition is missing or not certain.
     pub(super) fn definition(&self, unit: UnitIndex, entry: &Die<'a>) -> Result<Option<DieRef>> {

@@ -210,7 +210,9 @@ fn all<'a>(ufuncs: impl Iterator<Item = Result<Ufunc<'a>>>) -> Result<Vec<Ufunc<
     match mistakes.as_slice() {
         [] => Ok(found.into_values().collect()),
         [only] => bail!("{only}"),
-        several => bail!("{} mistakes in what is to be lent\n  {}", several.len(), several.join("\n  ")),
+        several => {
+            bail!("{} mistakes in what is to be lent\n  {}", several.len(), several.join("\n  "))
+        }
     }
 }
 
@@ -259,9 +261,8 @@ fn nothing_to_lend(
 
 /// Notes on functions that do not say what they take.
 fn unprototyped(ufuncs: &[Ufunc<'_>]) -> Vec<String> {
-    let unprototyped = ufuncs
-        .iter()
-        .filter(|ufunc| ufunc.function.parameters_end == ParametersEnd::Unprototyped);
+    let unprototyped =
+        ufuncs.iter().filter(|ufunc| ufunc.function.parameters_end == ParametersEnd::Unprototyped);
     unprototyped
         .map(|Ufunc { function, .. }| {
             let name = function.symbol().escape_debug();

@@ -3,9 +3,9 @@
 
 use anyhow::Result;
 
-use crate::dwarf::{DebugInfo, DieRef};
 use crate::dwarf::functions::{Function, ParametersEnd};
 use crate::dwarf::shape::Shape;
+use crate::dwarf::{DebugInfo, DieRef};
 use crate::ident::btf_name;
 use crate::kernel::KFUNC_ARGS_MAX;
 use crate::metadata::Role;

@@ -13,8 +13,9 @@
 //! 3. its struct has releases for three or more things, as `createHashObject`/`freeHashObject`,
 //!    `createSetObject`/`freeSetObject`, … have, and this is not the thing the struct is named
 //!    for: such a release often frees only its kind's contents.
-//! 4. another release is a better partner of the same acquire: its verb stands in the same place,
-//!    or is a more usual partner.
+//! 4. another release is a better partner of the same acquire: the names are spelled alike but for
+//!    the verbs, these stand in the same place, or they are more usual partners. What was set
+//!    aside so serves no other acquire, unless the two are the most usual partners.
 //! 5. the acquire takes such a struct as it returns, and is not one that copies or refers to what
 //!    it is given: `struct obj *obj_init(struct obj *)` acquires nothing.
 //! 6. one of the two cannot be a kfunc, or cannot be told from a namesake.
@@ -64,14 +65,15 @@ pub(super) fn pairs<'a>(
     prefix: &str,
 ) -> Result<Inferred> {
     let candidates = alike(debug, &candidates(functions, symbols))?;
-    let mut sieve = Sieve { debug, left_out: Vec::new() };
+    let mut sieve = Sieve::default();
     let certain = sieve.without_many_things(candidates);
     let (best, others) = best_partners(certain);
-    let lendable = sieve.lendable(best, symbols, prefix)?;
+    let best = sieve.without_second_choices(best, &others);
+    let lendable = sieve.lendable(debug, best, symbols, prefix)?;
     let objects =
         Objects::read(debug, lendable.iter().flat_map(|pair| [pair.acquire, pair.release]))?;
     let same = sieve.same_structs(lendable, &objects);
-    let callable = sieve.callable(same, &objects)?;
+    let callable = sieve.callable(debug, same, &objects)?;
     sieve.leave_to_better_partners(others, &callable);
     let families = families(&callable);
     let mut lines: Vec<_> = callable.iter().map(Pair::line).collect();
@@ -195,19 +197,28 @@ fn pair<'f, 'a>(
     let Some((elsewhere, rank)) = acquire.distance(release) else { return Ok(None) };
     let functions = (acquires.function, releases.function);
     let Some(object) = common_object(debug, functions.0, functions.1)? else { return Ok(None) };
-    let underscores = |name: &str| name.len() - name.trim_start_matches('_').len();
-    let other_underscores = underscores(functions.0.symbol()) != underscores(functions.1.symbol());
+    let verbs = acquire.verbs(release);
+    let unlike = !differ_by(verbs, functions.0.symbol(), functions.1.symbol());
     let ambiguous = [*acquires, *releases].into_iter().find(|candidate| candidate.ambiguous);
     Ok(Some(Pair {
         acquire: functions.0,
         release: functions.1,
-        verbs: acquire.verbs(release),
+        verbs,
         stem: acquire.stem.clone(),
-        distance: (other_underscores, elsewhere, rank),
+        distance: (unlike, elsewhere, rank),
         object,
         spelled: object_name(debug, functions.0.return_type)?,
         ambiguous: ambiguous.map(|candidate| candidate.function),
     }))
+}
+
+/// Whether nothing but the verbs, not even an underscore, is different in the two names.
+fn differ_by(verbs: Verbs, acquire: &str, release: &str) -> bool {
+    let acquire = acquire.to_ascii_lowercase();
+    let mut with_release = acquire.match_indices(verbs.acquire).map(|(place, verb)| {
+        [&acquire[..place], verbs.release, &acquire[place + verb.len()..]].concat()
+    });
+    with_release.any(|name| name == release.to_ascii_lowercase())
 }
 
 /// The struct that one returns and the other takes, if that is all that the other takes.
@@ -238,12 +249,12 @@ fn best_partners<'f, 'a>(mut pairs: Vec<Pair<'f, 'a>>) -> (Vec<Pair<'f, 'a>>, Ve
 }
 
 /// Leaves pairs out, and takes note of why.
-struct Sieve<'d, 'a> {
-    debug: &'d DebugInfo<'a>,
+#[derive(Default)]
+struct Sieve {
     left_out: Vec<LeftOut>,
 }
 
-impl<'a> Sieve<'_, 'a> {
+impl Sieve {
     fn leave_out(&mut self, pair: &Pair<'_, '_>, why: Why, reason: String) {
         self.left_out.push(LeftOut {
             acquire: pair.acquire.symbol().to_owned(),
@@ -254,7 +265,7 @@ impl<'a> Sieve<'_, 'a> {
     }
 
     /// Keeps what `check` finds no reason against.
-    fn keep<'f>(
+    fn keep<'f, 'a>(
         &mut self,
         pairs: Vec<Pair<'f, 'a>>,
         check: impl Fn(&Pair<'f, 'a>) -> Result<(), (Why, String)>,
@@ -269,7 +280,7 @@ impl<'a> Sieve<'_, 'a> {
         kept
     }
 
-    fn without_many_things<'f>(&mut self, pairs: Vec<Pair<'f, 'a>>) -> Vec<Pair<'f, 'a>> {
+    fn without_many_things<'f, 'a>(&mut self, pairs: Vec<Pair<'f, 'a>>) -> Vec<Pair<'f, 'a>> {
         let mut things = BTreeMap::<String, BTreeSet<String>>::new();
         for pair in &pairs {
             things.entry(pair.object.clone()).or_default().insert(pair.stem.clone());
@@ -289,13 +300,33 @@ impl<'a> Sieve<'_, 'a> {
         })
     }
 
-    fn lendable<'f>(
+    /// Leaves out what an unusual partner releases that was set aside as another's: of `obj_new`,
+    /// `obj_free`, `obj_release` and `obj_get` the last two would be left.
+    fn without_second_choices<'f, 'a>(
         &mut self,
+        pairs: Vec<Pair<'f, 'a>>,
+        others: &[Pair<'f, 'a>],
+    ) -> Vec<Pair<'f, 'a>> {
+        self.keep(pairs, |pair| {
+            let (_, _, rank) = pair.distance;
+            let release = pair.release.symbol();
+            match others.iter().find(|other| other.release.symbol() == release) {
+                Some(other) if rank > 0 => {
+                    let reason = format!("{release} may be for {}", other.acquire.symbol());
+                    Err((Why::Doubtful, reason))
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn lendable<'f, 'a>(
+        &mut self,
+        debug: &DebugInfo<'a>,
         pairs: Vec<Pair<'f, 'a>>,
         symbols: &Symbols<'_>,
         prefix: &str,
     ) -> Result<Vec<Pair<'f, 'a>>> {
-        let debug = self.debug;
         let mut suspicious = HashSet::new();
         for pair in &pairs {
             if takes_its_like(debug, pair)? {
@@ -312,7 +343,7 @@ impl<'a> Sieve<'_, 'a> {
         }))
     }
 
-    fn same_structs<'f>(
+    fn same_structs<'f, 'a>(
         &mut self,
         pairs: Vec<Pair<'f, 'a>>,
         objects: &Objects<'a>,
@@ -329,8 +360,9 @@ impl<'a> Sieve<'_, 'a> {
         })
     }
 
-    fn callable<'f>(
+    fn callable<'f, 'a>(
         &mut self,
+        debug: &DebugInfo<'a>,
         pairs: Vec<Pair<'f, 'a>>,
         objects: &Objects<'a>,
     ) -> Result<Vec<Pair<'f, 'a>>> {
@@ -343,7 +375,7 @@ impl<'a> Sieve<'_, 'a> {
                 kept.push(pair);
                 continue;
             };
-            let reason = callable::reason(self.debug, objects, pair.acquire, need, &calls)?;
+            let reason = callable::reason(debug, objects, pair.acquire, need, &calls)?;
             let reason = format!("{} cannot be called: {reason}", describe(pair.acquire));
             self.leave_out(&pair, Why::NotCallable, reason);
         }
@@ -351,7 +383,7 @@ impl<'a> Sieve<'_, 'a> {
     }
 
     /// Leaves out `others`, those of them whose acquire is lent.
-    fn leave_to_better_partners(&mut self, others: Vec<Pair<'_, 'a>>, lent: &[Pair<'_, 'a>]) {
+    fn leave_to_better_partners(&mut self, others: Vec<Pair<'_, '_>>, lent: &[Pair<'_, '_>]) {
         for other in others {
             let is_lent = |pair: &&Pair<'_, '_>| pair.acquire.symbol() == other.acquire.symbol();
             if let Some(better) = lent.iter().find(is_lent) {
@@ -377,13 +409,23 @@ fn is_named_for(object: &str, stem: &str) -> bool {
 /// Whether the acquire takes such a struct as it returns, and not because it copies or refers to
 /// the one it is given.
 fn takes_its_like(debug: &DebugInfo<'_>, pair: &Pair<'_, '_>) -> Result<bool> {
-    let mut count = 0;
+    let mut names = Vec::new();
     for param in &pair.acquire.params {
-        let shape = debug.shape(param.ty)?;
-        count +=
-            usize::from(matches!(shape, Shape::StructPointer { name, .. } if name == pair.object));
+        match debug.shape(param.ty)? {
+            Shape::StructPointer { name, .. } if name == pair.object => names.push(&*param.name),
+            _ => {}
+        }
     }
-    Ok(count > usize::from(verbs::takes_another(pair.verbs.acquire)))
+    Ok(match names.as_slice() {
+        [] => false,
+        [only] => !verbs::takes_another(pair.verbs.acquire) || is_destination(only),
+        _ => true,
+    })
+}
+
+/// Whether a parameter of this name is where a copy goes.
+fn is_destination(name: &str) -> bool {
+    ["dst", "dest", "destination", "to", "into", "out"].contains(&name)
 }
 
 /// Whether both functions can be kfuncs.
@@ -502,7 +544,11 @@ mod tests {
                         release,
                         verbs: part.verbs(other),
                         stem: part.stem.clone(),
-                        distance: (false, elsewhere, rank),
+                        distance: (
+                            !differ_by(part.verbs(other), acquire.symbol(), release.symbol()),
+                            elsewhere,
+                            rank,
+                        ),
                         object: object.to_owned(),
                         spelled: format!("struct {object}"),
                         ambiguous: None,
@@ -526,6 +572,31 @@ mod tests {
         assert_eq!(shown(&best), ["obj_copy/obj_free", "obj_new/obj_free"]);
         assert!(shown(&others).contains(&"obj_new/obj_release".to_owned()));
         assert!(!shown(&others).contains(&"obj_new/obj_cleanup".to_owned()));
+    }
+
+    #[test]
+    fn a_second_choice_does_not_serve_another() {
+        let names = ["obj_new", "obj_free", "obj_release", "obj_get"];
+        let functions = names.map(function);
+        let (best, others) = best_partners(pairs_of(&functions, "obj"));
+        assert_eq!(shown(&best), ["obj_new/obj_free", "obj_get/obj_release"]);
+        let mut sieve = Sieve::default();
+        assert_eq!(shown(&sieve.without_second_choices(best, &others)), ["obj_new/obj_free"]);
+        assert_eq!(sieve.left_out[0].reason, "obj_release may be for obj_new");
+    }
+
+    #[test]
+    fn the_partner_is_spelled_alike() {
+        let functions =
+            ["sqlite3_value_dup", "sqlite3ValueFree", "sqlite3_value_free"].map(function);
+        let (best, _) = best_partners(pairs_of(&functions, "sqlite3_value"));
+        assert_eq!(shown(&best), ["sqlite3_value_dup/sqlite3_value_free"]);
+        let functions = ["listener_clone", "__listener_delete", "listener_drop"].map(function);
+        let (best, _) = best_partners(pairs_of(&functions, "listener"));
+        assert_eq!(shown(&best), ["listener_clone/listener_drop"]);
+        let verbs = Verbs { acquire: "new", release: "free" };
+        assert!(differ_by(verbs, "newNew", "newFree"));
+        assert!(!differ_by(verbs, "streamNew", "freeStream"));
     }
 
     #[test]
