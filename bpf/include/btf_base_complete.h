@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
 /*
  * What an extension must know of the host examples/btf-base-complete: its structs and the functions
- * that it lends. Written by hand here, so that it can be read; `ufunc-gen header` writes the like
- * of it for any host.
+ * that it lends.
  *
- * The kernel takes struct layouts from the module's BTF (CO-RE): only the names of structs and
- * fields count here, not offsets, and fields that no program uses could be left out.
+ * Struct layouts are taken from the host when a program is loaded (CO-RE): only the names of
+ * structs and fields count here, not offsets, and fields that no program uses could be left out.
  */
 #ifndef BTF_BASE_COMPLETE_H
 #define BTF_BASE_COMPLETE_H

@@ -7,8 +7,9 @@
 
 pub mod collision;
 pub mod rust_source;
+mod seal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -86,6 +87,9 @@ impl<'a> Module<'a> {
             *ret = merged(*ret);
             params.iter_mut().for_each(|param| *param = merged(*param));
         }
+        let pointers = signatures.iter().flat_map(|(ret, params)| params.iter().chain([ret]));
+        let objects: BTreeSet<_> = pointers.filter_map(|id| types.pointee(*id)).collect();
+        seal::seal(&mut types.types, FIRST, INT, objects)?;
         types.wrap_families(&ufuncs, &mut signatures)?;
         let metadata = ModuleMetadata {
             host: host.name(),

@@ -44,8 +44,7 @@ impl<'c> Call<'c> {
         let params = function.params.iter().enumerate();
         let needs = params.filter_map(|(param, parameter)| {
             let object = objects.pointee(parameter.ty)?;
-            let memory_will_do = own.is_none() && objects.is_plain_data(object);
-            (!memory_will_do).then_some(Need { param, object, family: own })
+            Some(Need { param, object, family: own })
         });
         let gives = match role {
             Role::Release => None,

@@ -16,8 +16,6 @@ use crate::dwarf::{DebugInfo, DieRef};
 
 /// Id of the first type.
 const FIRST: u32 = 1;
-/// How deep the kernel looks for pointers in a struct (`__btf_type_is_scalar_struct()`).
-const MAX_DEPTH: usize = 4;
 
 /// The structs that functions take and return.
 pub(super) struct Objects<'a> {
@@ -96,33 +94,6 @@ impl<'a> Objects<'a> {
         }
         false
     }
-
-    /// Whether the verifier takes any memory of an extension's own for the struct `id`, since there
-    /// are no pointers in it (`__btf_type_is_scalar_struct()`).
-    pub(super) fn is_plain_data(&self, id: TypeId) -> bool {
-        self.is_plain_data_within(id, MAX_DEPTH)
-    }
-
-    fn is_plain_data_within(&self, id: TypeId, depth: usize) -> bool {
-        let (Some(Type::Struct(composite) | Type::Union(composite)), 1..) = (self.get(id), depth)
-        else {
-            return false;
-        };
-        composite.members.iter().all(|member| {
-            let ty = self.bare(member.ty);
-            match self.get(ty) {
-                Some(Type::Struct(_) | Type::Union(_)) => self.is_plain_data_within(ty, depth - 1),
-                Some(Type::Array { element, count, .. }) => {
-                    *count > 0 && self.is_scalar(self.bare(*element))
-                }
-                _ => self.is_scalar(ty),
-            }
-        })
-    }
-
-    fn is_scalar(&self, id: TypeId) -> bool {
-        matches!(self.get(id), Some(Type::Int { .. } | Type::Enum { .. } | Type::Enum64 { .. }))
-    }
 }
 
 fn index(id: TypeId) -> Option<usize> {
@@ -169,27 +140,5 @@ mod tests {
         assert!(objects.fits(derived, base));
         assert!(!objects.fits(base, derived));
         assert!(!objects.fits(after, base));
-    }
-
-    #[test]
-    fn memory_of_its_own_will_do_for_a_struct_without_pointers() {
-        let array = |count| Type::Array { element: TypeId(1), index: TypeId(1), count };
-        let objects = objects(vec![
-            int(),
-            Type::Ptr(TypeId(1)),
-            array(3),
-            array(0),
-            structure("plain", &[1, 3]),
-            structure("pointer", &[2]),
-            structure("nested", &[5, 1]),
-            structure("deep pointer", &[1, 6]),
-            structure("flexible", &[1, 4]),
-            structure("endless", &[10]),
-        ]);
-        for (id, plain) in [(5, true), (6, false), (7, true), (8, false), (9, false), (10, false)] {
-            assert_eq!(objects.is_plain_data(TypeId(id)), plain, "{id}");
-        }
-        assert!(!objects.is_plain_data(TypeId(1)));
-        assert!(!objects.is_plain_data(TypeId(99)));
     }
 }

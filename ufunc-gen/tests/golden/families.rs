@@ -92,21 +92,21 @@ pub(crate) static KFUNCS: KfuncSet<8> = KfuncSet {
     flags: 1, // BTF_SET8_KFUNCS
     pairs: [
         // buffer_is_free: KF_TRUSTED_ARGS
-        KfuncPair { id: 19, flags: 0x10 },
+        KfuncPair { id: 21, flags: 0x10 },
         // buffer_tag: KF_TRUSTED_ARGS
-        KfuncPair { id: 26, flags: 0x10 },
+        KfuncPair { id: 28, flags: 0x10 },
         // checkout_buffer: KF_ACQUIRE | KF_RET_NULL | KF_TRUSTED_ARGS
-        KfuncPair { id: 33, flags: 0x15 },
+        KfuncPair { id: 35, flags: 0x15 },
         // drop_heap_buffer: KF_RELEASE | KF_TRUSTED_ARGS
-        KfuncPair { id: 41, flags: 0x12 },
+        KfuncPair { id: 43, flags: 0x12 },
         // hand_back_buffer: KF_RELEASE | KF_TRUSTED_ARGS
-        KfuncPair { id: 49, flags: 0x12 },
+        KfuncPair { id: 51, flags: 0x12 },
         // heap_buffer: KF_ACQUIRE | KF_RET_NULL | KF_TRUSTED_ARGS
-        KfuncPair { id: 57, flags: 0x15 },
+        KfuncPair { id: 59, flags: 0x15 },
         // peek_buffer: KF_RET_NULL | KF_TRUSTED_ARGS
-        KfuncPair { id: 65, flags: 0x14 },
+        KfuncPair { id: 67, flags: 0x14 },
         // set_buffer_tag: KF_TRUSTED_ARGS
-        KfuncPair { id: 72, flags: 0x10 },
+        KfuncPair { id: 74, flags: 0x10 },
     ],
 };
 
@@ -137,11 +137,11 @@ static BTF_BASE: BtfSection<10, 8> = BtfSection {
 /// The module's own types.
 #[used]
 #[link_section = ".BTF"]
-static BTF: BtfSection<340, 1068> = BtfSection {
+static BTF: BtfSection<352, 1080> = BtfSection {
     #[rustfmt::skip]
     words: [
         // header
-        0x1eb9f, 0x18, 0x0, 0x538, 0x538, 0x42c,
+        0x1eb9f, 0x18, 0x0, 0x568, 0x568, 0x438,
         // [2] INT _Bool
         0x8, 0x1000000, 0x1, 0x4000008,
         // [3] PTR
@@ -159,151 +159,155 @@ static BTF: BtfSection<340, 1068> = BtfSection {
         // [9] PTR
         0x0, 0x2000000, 0xc,
         // [10] STRUCT buffer
-        0x42, 0x4000003, 0x18, 0x49, 0x1, 0x0, 0x4c, 0x1,
-        0x20, 0x50, 0xd, 0x40,
+        0x42, 0x4000004, 0x18, 0x49, 0x1, 0x0, 0x4c, 0x1,
+        0x20, 0x50, 0xd, 0x40, 0x55, 0x11, 0xc0,
         // [11] CONST
         0x0, 0xa000000, 0xa,
         // [12] STRUCT owner
-        0x55, 0x4000001, 0x8, 0x5b, 0x3, 0x0,
+        0x62, 0x4000001, 0x8, 0x68, 0x3, 0x0,
         // [13] ARRAY
         0x0, 0x3000000, 0x0, 0xf, 0xe, 0x10,
         // [14] INT __ARRAY_SIZE_TYPE__
-        0x63, 0x1000000, 0x4, 0x20,
+        0x70, 0x1000000, 0x4, 0x20,
         // [15] INT char
-        0x77, 0x1000000, 0x1, 0x1000008,
-        // [16] STRUCT buffer__pool
-        0x7c, 0x4000001, 0x18, 0x89, 0xa, 0x0,
-        // [17] PTR
-        0x0, 0x2000000, 0x10,
-        // [18] FUNC_PROTO
-        0x0, 0xd000004, 0x2, 0x8b, 0x3, 0x8d, 0x4, 0x49,
-        0x5, 0x92, 0x6,
-        // [19] FUNC buffer_is_free
-        0x97, 0xc000001, 0x12,
-        // [20] DECL_TAG bpf_kfunc
-        0xa6, 0x11000000, 0x13, 0xffffffff,
-        // [21] DECL_TAG ufunc:role=plain
-        0xb0, 0x11000000, 0x13, 0xffffffff,
-        // [22] DECL_TAG ufunc:symbol=buffer_is_free
-        0xc1, 0x11000000, 0x13, 0xffffffff,
-        // [23] DECL_TAG ufunc:address=0x401180
-        0xdd, 0x11000000, 0x13, 0xffffffff,
-        // [24] DECL_TAG ufunc:source=families.c:55
-        0xf4, 0x11000000, 0x13, 0xffffffff,
-        // [25] FUNC_PROTO
-        0x0, 0xd000001, 0x1, 0x8b, 0x7,
-        // [26] FUNC buffer_tag
-        0x10f, 0xc000001, 0x19,
-        // [27] DECL_TAG bpf_kfunc
-        0xa6, 0x11000000, 0x1a, 0xffffffff,
-        // [28] DECL_TAG ufunc:role=plain
-        0xb0, 0x11000000, 0x1a, 0xffffffff,
-        // [29] DECL_TAG ufunc:symbol=buffer_tag
-        0x11a, 0x11000000, 0x1a, 0xffffffff,
-        // [30] DECL_TAG ufunc:address=0x401100
-        0x132, 0x11000000, 0x1a, 0xffffffff,
-        // [31] DECL_TAG ufunc:source=families.c:45
-        0x149, 0x11000000, 0x1a, 0xffffffff,
-        // [32] FUNC_PROTO
-        0x0, 0xd000001, 0x11, 0x164, 0x8,
-        // [33] FUNC checkout_buffer
-        0x169, 0xc000001, 0x20,
-        // [34] DECL_TAG bpf_kfunc
-        0xa6, 0x11000000, 0x21, 0xffffffff,
-        // [35] DECL_TAG ufunc:role=acquire
-        0x179, 0x11000000, 0x21, 0xffffffff,
-        // [36] DECL_TAG ufunc:symbol=checkout_buffer
-        0x18c, 0x11000000, 0x21, 0xffffffff,
-        // [37] DECL_TAG ufunc:address=0x401080
-        0x1a9, 0x11000000, 0x21, 0xffffffff,
-        // [38] DECL_TAG ufunc:family=pool
-        0x1c0, 0x11000000, 0x21, 0xffffffff,
-        // [39] DECL_TAG ufunc:source=families.c:32
-        0x1d2, 0x11000000, 0x21, 0xffffffff,
-        // [40] FUNC_PROTO
-        0x0, 0xd000001, 0x0, 0x8b, 0x3,
-        // [41] FUNC drop_heap_buffer
-        0x1ed, 0xc000001, 0x28,
-        // [42] DECL_TAG bpf_kfunc
-        0xa6, 0x11000000, 0x29, 0xffffffff,
-        // [43] DECL_TAG ufunc:role=release
-        0x1fe, 0x11000000, 0x29, 0xffffffff,
-        // [44] DECL_TAG ufunc:symbol=drop_heap_buffer
-        0x211, 0x11000000, 0x29, 0xffffffff,
-        // [45] DECL_TAG ufunc:address=0x401040
-        0x22f, 0x11000000, 0x29, 0xffffffff,
-        // [46] DECL_TAG ufunc:family=heap
-        0x246, 0x11000000, 0x29, 0xffffffff,
-        // [47] DECL_TAG ufunc:source=families.c:24
-        0x258, 0x11000000, 0x29, 0xffffffff,
-        // [48] FUNC_PROTO
-        0x0, 0xd000001, 0x0, 0x8b, 0x11,
-        // [49] FUNC hand_back_buffer
-        0x273, 0xc000001, 0x30,
-        // [50] DECL_TAG bpf_kfunc
-        0xa6, 0x11000000, 0x31, 0xffffffff,
-        // [51] DECL_TAG ufunc:role=release
-        0x1fe, 0x11000000, 0x31, 0xffffffff,
-        // [52] DECL_TAG ufunc:symbol=hand_back_buffer
-        0x284, 0x11000000, 0x31, 0xffffffff,
-        // [53] DECL_TAG ufunc:address=0x4010c0
-        0x2a2, 0x11000000, 0x31, 0xffffffff,
-        // [54] DECL_TAG ufunc:family=pool
-        0x1c0, 0x11000000, 0x31, 0xffffffff,
-        // [55] DECL_TAG ufunc:source=families.c:37
-        0x2b9, 0x11000000, 0x31, 0xffffffff,
-        // [56] FUNC_PROTO
+        0x84, 0x1000000, 0x1, 0x1000008,
+        // [16] PTR
+        0x0, 0x2000000, 0x0,
+        // [17] ARRAY
+        0x0, 0x3000000, 0x0, 0x10, 0x1, 0x0,
+        // [18] STRUCT buffer__pool
+        0x89, 0x4000001, 0x18, 0x96, 0xa, 0x0,
+        // [19] PTR
+        0x0, 0x2000000, 0x12,
+        // [20] FUNC_PROTO
+        0x0, 0xd000004, 0x2, 0x98, 0x3, 0x9a, 0x4, 0x49,
+        0x5, 0x9f, 0x6,
+        // [21] FUNC buffer_is_free
+        0xa4, 0xc000001, 0x14,
+        // [22] DECL_TAG bpf_kfunc
+        0xb3, 0x11000000, 0x15, 0xffffffff,
+        // [23] DECL_TAG ufunc:role=plain
+        0xbd, 0x11000000, 0x15, 0xffffffff,
+        // [24] DECL_TAG ufunc:symbol=buffer_is_free
+        0xce, 0x11000000, 0x15, 0xffffffff,
+        // [25] DECL_TAG ufunc:address=0x401180
+        0xea, 0x11000000, 0x15, 0xffffffff,
+        // [26] DECL_TAG ufunc:source=families.c:55
+        0x101, 0x11000000, 0x15, 0xffffffff,
+        // [27] FUNC_PROTO
+        0x0, 0xd000001, 0x1, 0x98, 0x7,
+        // [28] FUNC buffer_tag
+        0x11c, 0xc000001, 0x1b,
+        // [29] DECL_TAG bpf_kfunc
+        0xb3, 0x11000000, 0x1c, 0xffffffff,
+        // [30] DECL_TAG ufunc:role=plain
+        0xbd, 0x11000000, 0x1c, 0xffffffff,
+        // [31] DECL_TAG ufunc:symbol=buffer_tag
+        0x127, 0x11000000, 0x1c, 0xffffffff,
+        // [32] DECL_TAG ufunc:address=0x401100
+        0x13f, 0x11000000, 0x1c, 0xffffffff,
+        // [33] DECL_TAG ufunc:source=families.c:45
+        0x156, 0x11000000, 0x1c, 0xffffffff,
+        // [34] FUNC_PROTO
+        0x0, 0xd000001, 0x13, 0x171, 0x8,
+        // [35] FUNC checkout_buffer
+        0x176, 0xc000001, 0x22,
+        // [36] DECL_TAG bpf_kfunc
+        0xb3, 0x11000000, 0x23, 0xffffffff,
+        // [37] DECL_TAG ufunc:role=acquire
+        0x186, 0x11000000, 0x23, 0xffffffff,
+        // [38] DECL_TAG ufunc:symbol=checkout_buffer
+        0x199, 0x11000000, 0x23, 0xffffffff,
+        // [39] DECL_TAG ufunc:address=0x401080
+        0x1b6, 0x11000000, 0x23, 0xffffffff,
+        // [40] DECL_TAG ufunc:family=pool
+        0x1cd, 0x11000000, 0x23, 0xffffffff,
+        // [41] DECL_TAG ufunc:source=families.c:32
+        0x1df, 0x11000000, 0x23, 0xffffffff,
+        // [42] FUNC_PROTO
+        0x0, 0xd000001, 0x0, 0x98, 0x3,
+        // [43] FUNC drop_heap_buffer
+        0x1fa, 0xc000001, 0x2a,
+        // [44] DECL_TAG bpf_kfunc
+        0xb3, 0x11000000, 0x2b, 0xffffffff,
+        // [45] DECL_TAG ufunc:role=release
+        0x20b, 0x11000000, 0x2b, 0xffffffff,
+        // [46] DECL_TAG ufunc:symbol=drop_heap_buffer
+        0x21e, 0x11000000, 0x2b, 0xffffffff,
+        // [47] DECL_TAG ufunc:address=0x401040
+        0x23c, 0x11000000, 0x2b, 0xffffffff,
+        // [48] DECL_TAG ufunc:family=heap
+        0x253, 0x11000000, 0x2b, 0xffffffff,
+        // [49] DECL_TAG ufunc:source=families.c:24
+        0x265, 0x11000000, 0x2b, 0xffffffff,
+        // [50] FUNC_PROTO
+        0x0, 0xd000001, 0x0, 0x98, 0x13,
+        // [51] FUNC hand_back_buffer
+        0x280, 0xc000001, 0x32,
+        // [52] DECL_TAG bpf_kfunc
+        0xb3, 0x11000000, 0x33, 0xffffffff,
+        // [53] DECL_TAG ufunc:role=release
+        0x20b, 0x11000000, 0x33, 0xffffffff,
+        // [54] DECL_TAG ufunc:symbol=hand_back_buffer
+        0x291, 0x11000000, 0x33, 0xffffffff,
+        // [55] DECL_TAG ufunc:address=0x4010c0
+        0x2af, 0x11000000, 0x33, 0xffffffff,
+        // [56] DECL_TAG ufunc:family=pool
+        0x1cd, 0x11000000, 0x33, 0xffffffff,
+        // [57] DECL_TAG ufunc:source=families.c:37
+        0x2c6, 0x11000000, 0x33, 0xffffffff,
+        // [58] FUNC_PROTO
         0x0, 0xd000000, 0x3,
-        // [57] FUNC heap_buffer
-        0x2d4, 0xc000001, 0x38,
-        // [58] DECL_TAG bpf_kfunc
-        0xa6, 0x11000000, 0x39, 0xffffffff,
-        // [59] DECL_TAG ufunc:role=acquire
-        0x179, 0x11000000, 0x39, 0xffffffff,
-        // [60] DECL_TAG ufunc:symbol=heap_buffer
-        0x2e0, 0x11000000, 0x39, 0xffffffff,
-        // [61] DECL_TAG ufunc:address=0x401000
-        0x2f9, 0x11000000, 0x39, 0xffffffff,
-        // [62] DECL_TAG ufunc:family=heap
-        0x246, 0x11000000, 0x39, 0xffffffff,
-        // [63] DECL_TAG ufunc:source=families.c:19
-        0x310, 0x11000000, 0x39, 0xffffffff,
-        // [64] FUNC_PROTO
-        0x0, 0xd000001, 0x3, 0x32b, 0x9,
-        // [65] FUNC peek_buffer
-        0x32d, 0xc000001, 0x40,
-        // [66] DECL_TAG bpf_kfunc
-        0xa6, 0x11000000, 0x41, 0xffffffff,
-        // [67] DECL_TAG ufunc:role=plain
-        0xb0, 0x11000000, 0x41, 0xffffffff,
-        // [68] DECL_TAG ufunc:symbol=peek_buffer
-        0x339, 0x11000000, 0x41, 0xffffffff,
-        // [69] DECL_TAG ufunc:address=0x4011c0
-        0x352, 0x11000000, 0x41, 0xffffffff,
-        // [70] DECL_TAG ufunc:source=families.c:60
-        0x369, 0x11000000, 0x41, 0xffffffff,
-        // [71] FUNC_PROTO
-        0x0, 0xd000002, 0x0, 0x8b, 0x3, 0x4c, 0x1,
-        // [72] FUNC set_buffer_tag
-        0x384, 0xc000001, 0x47,
-        // [73] DECL_TAG bpf_kfunc
-        0xa6, 0x11000000, 0x48, 0xffffffff,
-        // [74] DECL_TAG ufunc:role=plain
-        0xb0, 0x11000000, 0x48, 0xffffffff,
-        // [75] DECL_TAG ufunc:symbol=set_buffer_tag
-        0x393, 0x11000000, 0x48, 0xffffffff,
-        // [76] DECL_TAG ufunc:address=0x401140
-        0x3af, 0x11000000, 0x48, 0xffffffff,
-        // [77] DECL_TAG ufunc:source=families.c:50
-        0x3c6, 0x11000000, 0x48, 0xffffffff,
-        // [78] STRUCT ufunc_module
-        0x3e1, 0x4000000, 0x0,
-        // [79] DECL_TAG ufunc:format=1
-        0x3ee, 0x11000000, 0x4e, 0xffffffff,
-        // [80] DECL_TAG ufunc:host=families
-        0x3fd, 0x11000000, 0x4e, 0xffffffff,
-        // [81] DECL_TAG ufunc:build-id=7dc13a73a0a57345
-        0x411, 0x11000000, 0x4e, 0xffffffff,
+        // [59] FUNC heap_buffer
+        0x2e1, 0xc000001, 0x3a,
+        // [60] DECL_TAG bpf_kfunc
+        0xb3, 0x11000000, 0x3b, 0xffffffff,
+        // [61] DECL_TAG ufunc:role=acquire
+        0x186, 0x11000000, 0x3b, 0xffffffff,
+        // [62] DECL_TAG ufunc:symbol=heap_buffer
+        0x2ed, 0x11000000, 0x3b, 0xffffffff,
+        // [63] DECL_TAG ufunc:address=0x401000
+        0x306, 0x11000000, 0x3b, 0xffffffff,
+        // [64] DECL_TAG ufunc:family=heap
+        0x253, 0x11000000, 0x3b, 0xffffffff,
+        // [65] DECL_TAG ufunc:source=families.c:19
+        0x31d, 0x11000000, 0x3b, 0xffffffff,
+        // [66] FUNC_PROTO
+        0x0, 0xd000001, 0x3, 0x338, 0x9,
+        // [67] FUNC peek_buffer
+        0x33a, 0xc000001, 0x42,
+        // [68] DECL_TAG bpf_kfunc
+        0xb3, 0x11000000, 0x43, 0xffffffff,
+        // [69] DECL_TAG ufunc:role=plain
+        0xbd, 0x11000000, 0x43, 0xffffffff,
+        // [70] DECL_TAG ufunc:symbol=peek_buffer
+        0x346, 0x11000000, 0x43, 0xffffffff,
+        // [71] DECL_TAG ufunc:address=0x4011c0
+        0x35f, 0x11000000, 0x43, 0xffffffff,
+        // [72] DECL_TAG ufunc:source=families.c:60
+        0x376, 0x11000000, 0x43, 0xffffffff,
+        // [73] FUNC_PROTO
+        0x0, 0xd000002, 0x0, 0x98, 0x3, 0x4c, 0x1,
+        // [74] FUNC set_buffer_tag
+        0x391, 0xc000001, 0x49,
+        // [75] DECL_TAG bpf_kfunc
+        0xb3, 0x11000000, 0x4a, 0xffffffff,
+        // [76] DECL_TAG ufunc:role=plain
+        0xbd, 0x11000000, 0x4a, 0xffffffff,
+        // [77] DECL_TAG ufunc:symbol=set_buffer_tag
+        0x3a0, 0x11000000, 0x4a, 0xffffffff,
+        // [78] DECL_TAG ufunc:address=0x401140
+        0x3bc, 0x11000000, 0x4a, 0xffffffff,
+        // [79] DECL_TAG ufunc:source=families.c:50
+        0x3d3, 0x11000000, 0x4a, 0xffffffff,
+        // [80] STRUCT ufunc_module
+        0x3ee, 0x4000000, 0x0,
+        // [81] DECL_TAG ufunc:format=1
+        0x3fb, 0x11000000, 0x50, 0xffffffff,
+        // [82] DECL_TAG ufunc:host=families
+        0x40a, 0x11000000, 0x50, 0xffffffff,
+        // [83] DECL_TAG ufunc:build-id=7dc13a73a0a57345
+        0x41e, 0x11000000, 0x50, 0xffffffff,
     ],
     strings: *b"\
         _Bool\0\
@@ -315,6 +319,7 @@ static BTF: BtfSection<340, 1068> = BtfSection {
         id\0\
         tag\0\
         text\0\
+        ufunc_sealed\0\
         owner\0\
         current\0\
         __ARRAY_SIZE_TYPE__\0\
@@ -367,6 +372,6 @@ static BTF: BtfSection<340, 1068> = BtfSection {
         ufunc_module\0\
         ufunc:format=1\0\
         ufunc:host=families\0\
-        ufunc:build-id=7dc13a73a0a57345\0\0\0\0\
+        ufunc:build-id=7dc13a73a0a57345\0\0\0\
 ",
 };

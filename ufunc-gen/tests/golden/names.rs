@@ -89,19 +89,19 @@ pub(crate) static KFUNCS: KfuncSet<7> = KfuncSet {
     flags: 1, // BTF_SET8_KFUNCS
     pairs: [
         // Some: KF_TRUSTED_ARGS
-        KfuncPair { id: 10, flags: 0x10 },
+        KfuncPair { id: 12, flags: 0x10 },
         // core: KF_TRUSTED_ARGS
-        KfuncPair { id: 17, flags: 0x10 },
+        KfuncPair { id: 19, flags: 0x10 },
         // drop: KF_RELEASE | KF_TRUSTED_ARGS
-        KfuncPair { id: 24, flags: 0x12 },
+        KfuncPair { id: 26, flags: 0x12 },
         // match: KF_ACQUIRE | KF_RET_NULL | KF_TRUSTED_ARGS
-        KfuncPair { id: 32, flags: 0x15 },
+        KfuncPair { id: 34, flags: 0x15 },
         // r: KF_TRUSTED_ARGS
-        KfuncPair { id: 40, flags: 0x10 },
+        KfuncPair { id: 42, flags: 0x10 },
         // type: KF_TRUSTED_ARGS
-        KfuncPair { id: 47, flags: 0x10 },
+        KfuncPair { id: 49, flags: 0x10 },
         // u64: KF_TRUSTED_ARGS
-        KfuncPair { id: 54, flags: 0x10 },
+        KfuncPair { id: 56, flags: 0x10 },
     ],
 };
 
@@ -132,11 +132,11 @@ static BTF_BASE: BtfSection<10, 8> = BtfSection {
 /// The module's own types.
 #[used]
 #[link_section = ".BTF"]
-static BTF: BtfSection<260, 732> = BtfSection {
+static BTF: BtfSection<272, 744> = BtfSection {
     #[rustfmt::skip]
     words: [
         // header
-        0x1eb9f, 0x18, 0x0, 0x3f8, 0x3f8, 0x2dc,
+        0x1eb9f, 0x18, 0x0, 0x428, 0x428, 0x2e8,
         // [2] INT long unsigned int
         0x8, 0x1000000, 0x8, 0x40,
         // [3] INT short int
@@ -151,117 +151,122 @@ static BTF: BtfSection<260, 732> = BtfSection {
         0x32, 0x4000002, 0x10, 0x37, 0x1, 0x0, 0x3a, 0x5,
         0x40,
         // [8] STRUCT impl
-        0x3f, 0x4000001, 0x4, 0x44, 0x1, 0x0,
-        // [9] FUNC_PROTO
-        0x0, 0xd000001, 0x2, 0x48, 0x2,
-        // [10] FUNC Some
-        0x4c, 0xc000001, 0x9,
-        // [11] DECL_TAG bpf_kfunc
-        0x51, 0x11000000, 0xa, 0xffffffff,
-        // [12] DECL_TAG ufunc:role=plain
-        0x5b, 0x11000000, 0xa, 0xffffffff,
-        // [13] DECL_TAG ufunc:symbol=Some
-        0x6c, 0x11000000, 0xa, 0xffffffff,
-        // [14] DECL_TAG ufunc:address=0x4010c0
-        0x7e, 0x11000000, 0xa, 0xffffffff,
-        // [15] DECL_TAG ufunc:source=names.c:36
-        0x95, 0x11000000, 0xa, 0xffffffff,
-        // [16] FUNC_PROTO
-        0x0, 0xd000001, 0x3, 0xad, 0x3,
-        // [17] FUNC core
-        0xb3, 0xc000001, 0x10,
-        // [18] DECL_TAG bpf_kfunc
-        0x51, 0x11000000, 0x11, 0xffffffff,
-        // [19] DECL_TAG ufunc:role=plain
-        0x5b, 0x11000000, 0x11, 0xffffffff,
-        // [20] DECL_TAG ufunc:symbol=core
-        0xb8, 0x11000000, 0x11, 0xffffffff,
-        // [21] DECL_TAG ufunc:address=0x401140
-        0xca, 0x11000000, 0x11, 0xffffffff,
-        // [22] DECL_TAG ufunc:source=names.c:46
-        0xe1, 0x11000000, 0x11, 0xffffffff,
-        // [23] FUNC_PROTO
-        0x0, 0xd000001, 0x0, 0xf9, 0x4,
-        // [24] FUNC drop
-        0xfe, 0xc000001, 0x17,
-        // [25] DECL_TAG bpf_kfunc
-        0x51, 0x11000000, 0x18, 0xffffffff,
-        // [26] DECL_TAG ufunc:role=release
-        0x103, 0x11000000, 0x18, 0xffffffff,
-        // [27] DECL_TAG ufunc:symbol=drop
-        0x116, 0x11000000, 0x18, 0xffffffff,
-        // [28] DECL_TAG ufunc:address=0x401040
-        0x128, 0x11000000, 0x18, 0xffffffff,
-        // [29] DECL_TAG ufunc:family=type
-        0x13f, 0x11000000, 0x18, 0xffffffff,
-        // [30] DECL_TAG ufunc:source=names.c:23
-        0x151, 0x11000000, 0x18, 0xffffffff,
-        // [31] FUNC_PROTO
-        0x0, 0xd000002, 0x4, 0x169, 0x1, 0x16d, 0x1,
-        // [32] FUNC match
-        0x171, 0xc000001, 0x1f,
-        // [33] DECL_TAG bpf_kfunc
-        0x51, 0x11000000, 0x20, 0xffffffff,
-        // [34] DECL_TAG ufunc:role=acquire
-        0x177, 0x11000000, 0x20, 0xffffffff,
-        // [35] DECL_TAG ufunc:symbol=match
-        0x18a, 0x11000000, 0x20, 0xffffffff,
-        // [36] DECL_TAG ufunc:address=0x401000
-        0x19d, 0x11000000, 0x20, 0xffffffff,
-        // [37] DECL_TAG ufunc:family=type
-        0x13f, 0x11000000, 0x20, 0xffffffff,
-        // [38] DECL_TAG ufunc:source=names.c:17
-        0x1b4, 0x11000000, 0x20, 0xffffffff,
-        // [39] FUNC_PROTO
-        0x0, 0xd000001, 0x1, 0x1cc, 0x5,
-        // [40] FUNC r
-        0x1d2, 0xc000001, 0x27,
-        // [41] DECL_TAG bpf_kfunc
-        0x51, 0x11000000, 0x28, 0xffffffff,
-        // [42] DECL_TAG ufunc:role=plain
-        0x5b, 0x11000000, 0x28, 0xffffffff,
-        // [43] DECL_TAG ufunc:symbol=r
-        0x1d4, 0x11000000, 0x28, 0xffffffff,
-        // [44] DECL_TAG ufunc:address=0x401180
-        0x1e3, 0x11000000, 0x28, 0xffffffff,
-        // [45] DECL_TAG ufunc:source=names.c:51
-        0x1fa, 0x11000000, 0x28, 0xffffffff,
-        // [46] FUNC_PROTO
+        0x3f, 0x4000002, 0x4, 0x44, 0x1, 0x0, 0x48, 0xa,
+        0x20,
+        // [9] PTR
+        0x0, 0x2000000, 0x0,
+        // [10] ARRAY
+        0x0, 0x3000000, 0x0, 0x9, 0x1, 0x0,
+        // [11] FUNC_PROTO
+        0x0, 0xd000001, 0x2, 0x55, 0x2,
+        // [12] FUNC Some
+        0x59, 0xc000001, 0xb,
+        // [13] DECL_TAG bpf_kfunc
+        0x5e, 0x11000000, 0xc, 0xffffffff,
+        // [14] DECL_TAG ufunc:role=plain
+        0x68, 0x11000000, 0xc, 0xffffffff,
+        // [15] DECL_TAG ufunc:symbol=Some
+        0x79, 0x11000000, 0xc, 0xffffffff,
+        // [16] DECL_TAG ufunc:address=0x4010c0
+        0x8b, 0x11000000, 0xc, 0xffffffff,
+        // [17] DECL_TAG ufunc:source=names.c:36
+        0xa2, 0x11000000, 0xc, 0xffffffff,
+        // [18] FUNC_PROTO
+        0x0, 0xd000001, 0x3, 0xba, 0x3,
+        // [19] FUNC core
+        0xc0, 0xc000001, 0x12,
+        // [20] DECL_TAG bpf_kfunc
+        0x5e, 0x11000000, 0x13, 0xffffffff,
+        // [21] DECL_TAG ufunc:role=plain
+        0x68, 0x11000000, 0x13, 0xffffffff,
+        // [22] DECL_TAG ufunc:symbol=core
+        0xc5, 0x11000000, 0x13, 0xffffffff,
+        // [23] DECL_TAG ufunc:address=0x401140
+        0xd7, 0x11000000, 0x13, 0xffffffff,
+        // [24] DECL_TAG ufunc:source=names.c:46
+        0xee, 0x11000000, 0x13, 0xffffffff,
+        // [25] FUNC_PROTO
+        0x0, 0xd000001, 0x0, 0x106, 0x4,
+        // [26] FUNC drop
+        0x10b, 0xc000001, 0x19,
+        // [27] DECL_TAG bpf_kfunc
+        0x5e, 0x11000000, 0x1a, 0xffffffff,
+        // [28] DECL_TAG ufunc:role=release
+        0x110, 0x11000000, 0x1a, 0xffffffff,
+        // [29] DECL_TAG ufunc:symbol=drop
+        0x123, 0x11000000, 0x1a, 0xffffffff,
+        // [30] DECL_TAG ufunc:address=0x401040
+        0x135, 0x11000000, 0x1a, 0xffffffff,
+        // [31] DECL_TAG ufunc:family=type
+        0x14c, 0x11000000, 0x1a, 0xffffffff,
+        // [32] DECL_TAG ufunc:source=names.c:23
+        0x15e, 0x11000000, 0x1a, 0xffffffff,
+        // [33] FUNC_PROTO
+        0x0, 0xd000002, 0x4, 0x176, 0x1, 0x17a, 0x1,
+        // [34] FUNC match
+        0x17e, 0xc000001, 0x21,
+        // [35] DECL_TAG bpf_kfunc
+        0x5e, 0x11000000, 0x22, 0xffffffff,
+        // [36] DECL_TAG ufunc:role=acquire
+        0x184, 0x11000000, 0x22, 0xffffffff,
+        // [37] DECL_TAG ufunc:symbol=match
+        0x197, 0x11000000, 0x22, 0xffffffff,
+        // [38] DECL_TAG ufunc:address=0x401000
+        0x1aa, 0x11000000, 0x22, 0xffffffff,
+        // [39] DECL_TAG ufunc:family=type
+        0x14c, 0x11000000, 0x22, 0xffffffff,
+        // [40] DECL_TAG ufunc:source=names.c:17
+        0x1c1, 0x11000000, 0x22, 0xffffffff,
+        // [41] FUNC_PROTO
+        0x0, 0xd000001, 0x1, 0x1d9, 0x5,
+        // [42] FUNC r
+        0x1df, 0xc000001, 0x29,
+        // [43] DECL_TAG bpf_kfunc
+        0x5e, 0x11000000, 0x2a, 0xffffffff,
+        // [44] DECL_TAG ufunc:role=plain
+        0x68, 0x11000000, 0x2a, 0xffffffff,
+        // [45] DECL_TAG ufunc:symbol=r
+        0x1e1, 0x11000000, 0x2a, 0xffffffff,
+        // [46] DECL_TAG ufunc:address=0x401180
+        0x1f0, 0x11000000, 0x2a, 0xffffffff,
+        // [47] DECL_TAG ufunc:source=names.c:51
+        0x207, 0x11000000, 0x2a, 0xffffffff,
+        // [48] FUNC_PROTO
         0x0, 0xd000001, 0x1, 0x32, 0x4,
-        // [47] FUNC type
-        0x32, 0xc000001, 0x2e,
-        // [48] DECL_TAG bpf_kfunc
-        0x51, 0x11000000, 0x2f, 0xffffffff,
-        // [49] DECL_TAG ufunc:role=plain
-        0x5b, 0x11000000, 0x2f, 0xffffffff,
-        // [50] DECL_TAG ufunc:symbol=type
-        0x212, 0x11000000, 0x2f, 0xffffffff,
-        // [51] DECL_TAG ufunc:address=0x401080
-        0x224, 0x11000000, 0x2f, 0xffffffff,
-        // [52] DECL_TAG ufunc:source=names.c:31
-        0x23b, 0x11000000, 0x2f, 0xffffffff,
-        // [53] FUNC_PROTO
-        0x0, 0xd000001, 0x6, 0x253, 0x6,
-        // [54] FUNC u64
-        0x48, 0xc000001, 0x35,
-        // [55] DECL_TAG bpf_kfunc
-        0x51, 0x11000000, 0x36, 0xffffffff,
-        // [56] DECL_TAG ufunc:role=plain
-        0x5b, 0x11000000, 0x36, 0xffffffff,
-        // [57] DECL_TAG ufunc:symbol=u64
-        0x256, 0x11000000, 0x36, 0xffffffff,
-        // [58] DECL_TAG ufunc:address=0x401100
-        0x267, 0x11000000, 0x36, 0xffffffff,
-        // [59] DECL_TAG ufunc:source=names.c:41
-        0x27e, 0x11000000, 0x36, 0xffffffff,
-        // [60] STRUCT ufunc_module
-        0x296, 0x4000000, 0x0,
-        // [61] DECL_TAG ufunc:format=1
-        0x2a3, 0x11000000, 0x3c, 0xffffffff,
-        // [62] DECL_TAG ufunc:host=names
-        0x2b2, 0x11000000, 0x3c, 0xffffffff,
-        // [63] DECL_TAG ufunc:build-id=afb728fff268814f
-        0x2c3, 0x11000000, 0x3c, 0xffffffff,
+        // [49] FUNC type
+        0x32, 0xc000001, 0x30,
+        // [50] DECL_TAG bpf_kfunc
+        0x5e, 0x11000000, 0x31, 0xffffffff,
+        // [51] DECL_TAG ufunc:role=plain
+        0x68, 0x11000000, 0x31, 0xffffffff,
+        // [52] DECL_TAG ufunc:symbol=type
+        0x21f, 0x11000000, 0x31, 0xffffffff,
+        // [53] DECL_TAG ufunc:address=0x401080
+        0x231, 0x11000000, 0x31, 0xffffffff,
+        // [54] DECL_TAG ufunc:source=names.c:31
+        0x248, 0x11000000, 0x31, 0xffffffff,
+        // [55] FUNC_PROTO
+        0x0, 0xd000001, 0x6, 0x260, 0x6,
+        // [56] FUNC u64
+        0x55, 0xc000001, 0x37,
+        // [57] DECL_TAG bpf_kfunc
+        0x5e, 0x11000000, 0x38, 0xffffffff,
+        // [58] DECL_TAG ufunc:role=plain
+        0x68, 0x11000000, 0x38, 0xffffffff,
+        // [59] DECL_TAG ufunc:symbol=u64
+        0x263, 0x11000000, 0x38, 0xffffffff,
+        // [60] DECL_TAG ufunc:address=0x401100
+        0x274, 0x11000000, 0x38, 0xffffffff,
+        // [61] DECL_TAG ufunc:source=names.c:41
+        0x28b, 0x11000000, 0x38, 0xffffffff,
+        // [62] STRUCT ufunc_module
+        0x2a3, 0x4000000, 0x0,
+        // [63] DECL_TAG ufunc:format=1
+        0x2b0, 0x11000000, 0x3e, 0xffffffff,
+        // [64] DECL_TAG ufunc:host=names
+        0x2bf, 0x11000000, 0x3e, 0xffffffff,
+        // [65] DECL_TAG ufunc:build-id=afb728fff268814f
+        0x2d0, 0x11000000, 0x3e, 0xffffffff,
     ],
     strings: *b"\
         long unsigned int\0\
@@ -272,6 +277,7 @@ static BTF: BtfSection<260, 732> = BtfSection {
         Self\0\
         impl\0\
         dyn\0\
+        ufunc_sealed\0\
         u64\0\
         Some\0\
         bpf_kfunc\0\
@@ -313,6 +319,6 @@ static BTF: BtfSection<260, 732> = BtfSection {
         ufunc_module\0\
         ufunc:format=1\0\
         ufunc:host=names\0\
-        ufunc:build-id=afb728fff268814f\0\0\
+        ufunc:build-id=afb728fff268814f\0\
 ",
 };
