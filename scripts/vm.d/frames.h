@@ -17,14 +17,16 @@
 
 enum frame_type {
 	/* guest to host */
-	FRAME_READY = 'R',   /* the agent is up and waits for FRAME_START */
+	FRAME_READY = 'R', /* the agent is up and waits for FRAME_START */
 	FRAME_STDOUT = 'O',
 	FRAME_STDERR = 'E',
-	FRAME_EXIT = 'X',    /* "NONCE STATUS": only an agent that got this run's nonce can say it */
-	FRAME_FAILED = 'F',  /* the command could not be started for a reason of the VM's, in words */
+	FRAME_EXIT = 'X', /* "NONCE STATUS": only an agent that got this run's nonce can say it */
+	FRAME_FAILED =
+		'F', /* the command could not be started for a reason of the VM's, in words */
 	/* host to guest */
-	FRAME_START = 'S',   /* NUL-ended strings: nonce, tty, rows, columns, directory, argc, argv…, environment… */
-	FRAME_STDIN = 'I',   /* no payload: end of input */
+	FRAME_START =
+		'S', /* NUL-ended strings: nonce, tty, rows, columns, directory, argc, argv…, environment… */
+	FRAME_STDIN = 'I', /* no payload: end of input */
 	FRAME_WINSIZE = 'W', /* NUL-ended strings: rows, columns */
 };
 
@@ -46,7 +48,7 @@ static int write_all(int fd, const void *data, size_t length)
 		ssize_t n = write(fd, p, length);
 
 		if (n < 0 && errno == EAGAIN) {
-			struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+			struct pollfd pfd = {.fd = fd, .events = POLLOUT};
 
 			poll(&pfd, 1, -1);
 			continue;
@@ -65,7 +67,7 @@ static int send_frame(int fd, enum frame_type type, const void *data, size_t len
 {
 	/* One write for small frames: each write is a round trip through the virtio queue. */
 	static char buffer[sizeof(struct frame_header) + CHUNK];
-	struct frame_header header = { .type = type, .length = (uint32_t)length };
+	struct frame_header header = {.type = type, .length = (uint32_t)length};
 
 	memcpy(buffer, &header, sizeof(header));
 	if (length <= CHUNK) {

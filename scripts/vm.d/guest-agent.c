@@ -26,8 +26,8 @@ static int port = -1;
 /* What the console shows; the host prints the console when it gets no exit status. */
 static void say(const char *what, const char *on_what)
 {
-	dprintf(STDERR_FILENO, "ufunc-vm: %s%s%s%s%s\n", what, on_what ? " " : "", on_what ? on_what : "",
-		errno ? ": " : "", errno ? strerror(errno) : "");
+	dprintf(STDERR_FILENO, "ufunc-vm: %s%s%s%s%s\n", what, on_what ? " " : "",
+		on_what ? on_what : "", errno ? ": " : "", errno ? strerror(errno) : "");
 }
 
 static void power_off(void)
@@ -40,8 +40,8 @@ static void fail(const char *what, const char *on_what)
 {
 	char text[512];
 
-	snprintf(text, sizeof(text), "%s%s%s%s%s", what, on_what ? " " : "", on_what ? on_what : "", errno ? ": " : "",
-		 errno ? strerror(errno) : "");
+	snprintf(text, sizeof(text), "%s%s%s%s%s", what, on_what ? " " : "", on_what ? on_what : "",
+		 errno ? ": " : "", errno ? strerror(errno) : "");
 	say(what, on_what);
 	if (port >= 0) {
 		send_frame(port, FRAME_FAILED, text, strlen(text));
@@ -138,7 +138,7 @@ static struct job read_job(void)
 	struct frame_header header;
 	char *payload = read_frame(&header);
 	char *end = payload + header.length, *p = payload;
-	struct job job = { 0 };
+	struct job job = {0};
 	char *strings[6];
 	int argc;
 
@@ -175,7 +175,7 @@ static struct job read_job(void)
 
 static void raise_limits(void)
 {
-	const struct rlimit files = { 1 << 20, 1 << 20 }, unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct rlimit files = {1 << 20, 1 << 20}, unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 
 	setrlimit(RLIMIT_NOFILE, &files);
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* older BPF tools count maps against it */
@@ -190,7 +190,8 @@ static void become_command(const struct job *job)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	execvp(job->argv[0], job->argv);
-	dprintf(STDERR_FILENO, "ufunc-vm: failed to run %s in the guest: %s\n", job->argv[0], strerror(errno));
+	dprintf(STDERR_FILENO, "ufunc-vm: failed to run %s in the guest: %s\n", job->argv[0],
+		strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
@@ -202,7 +203,7 @@ struct child {
 
 static struct child start(const struct job *job)
 {
-	struct child child = { .in = -1, .out = -1, .err = -1 };
+	struct child child = {.in = -1, .out = -1, .err = -1};
 	int in[2], out[2], err[2];
 
 	if (chdir(job->directory))
@@ -268,10 +269,10 @@ static int serve(const struct job *job, struct child *child)
 	/* While input waits for a command that does not read it, the port is not read: the host stops by itself. */
 	while (running) {
 		struct pollfd pfds[] = {
-			{ .fd = signals, .events = POLLIN },
-			{ .fd = child->out, .events = POLLIN },
-			{ .fd = child->err, .events = POLLIN },
-			{ .fd = input ? child->in : port, .events = input ? POLLOUT : POLLIN },
+			{.fd = signals, .events = POLLIN},
+			{.fd = child->out, .events = POLLIN},
+			{.fd = child->err, .events = POLLIN},
+			{.fd = input ? child->in : port, .events = input ? POLLOUT : POLLIN},
 		};
 
 		if (poll(pfds, 4, -1) < 0 && errno != EINTR)
@@ -290,14 +291,16 @@ static int serve(const struct job *job, struct child *child)
 				input_length = header.length;
 				continue;
 			}
-			if (header.type == FRAME_STDIN && !header.length && child->in >= 0 && !job->tty) {
+			if (header.type == FRAME_STDIN && !header.length && child->in >= 0 &&
+			    !job->tty) {
 				close(child->in);
 				child->in = -1;
 			}
 			if (header.type == FRAME_WINSIZE && job->tty) {
-				struct winsize size = { .ws_row = (unsigned short)atoi(payload) };
+				struct winsize size = {.ws_row = (unsigned short)atoi(payload)};
 
-				size.ws_col = (unsigned short)atoi(payload + strnlen(payload, header.length) + 1);
+				size.ws_col = (unsigned short)atoi(
+					payload + strnlen(payload, header.length) + 1);
 				ioctl(child->out, TIOCSWINSZ, &size);
 			}
 			free(payload);
@@ -306,7 +309,8 @@ static int serve(const struct job *job, struct child *child)
 
 			if (n > 0)
 				input_at += (size_t)n;
-			if (input_at == input_length || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+			if (input_at == input_length ||
+			    (n < 0 && errno != EAGAIN && errno != EINTR)) {
 				if (n < 0) {
 					close(child->in);
 					child->in = -1;

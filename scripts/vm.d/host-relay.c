@@ -22,7 +22,7 @@
 
 #define QEMU_FD 3
 
-static const int watched[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
+static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
 
 static const char *outcome_path, *qemu_log_path = "/dev/null";
 static pid_t qemu = -1;
@@ -59,8 +59,10 @@ static void finish(int status, const char *outcome, const char *detail)
 	if (outcome_path) {
 		int fd = open(outcome_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-		if (fd < 0 || dprintf(fd, "%s%s%s\n", outcome, detail ? " " : "", detail ? detail : "") < 0) {
-			fprintf(stderr, "host-relay: failed to write %s: %s\n", outcome_path, strerror(errno));
+		if (fd < 0 ||
+		    dprintf(fd, "%s%s%s\n", outcome, detail ? " " : "", detail ? detail : "") < 0) {
+			fprintf(stderr, "host-relay: failed to write %s: %s\n", outcome_path,
+				strerror(errno));
 			exit(125);
 		}
 		close(fd);
@@ -91,12 +93,12 @@ static void make_terminal_raw(void)
 
 static struct winsize terminal_size(void)
 {
-	struct winsize size = { .ws_row = 24, .ws_col = 80 };
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
 
 	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) || !size.ws_row)
 		ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
 	if (!size.ws_row || !size.ws_col)
-		size = (struct winsize){ .ws_row = 24, .ws_col = 80 };
+		size = (struct winsize){.ws_row = 24, .ws_col = 80};
 	return size;
 }
 
@@ -115,7 +117,7 @@ static int start_qemu(char **argv)
 		return sockets[0];
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the relay itself is killed */
-	setsid();                         /* the terminal's Ctrl-C is the relay's to handle */
+	setsid(); /* the terminal's Ctrl-C is the relay's to handle */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	null = open("/dev/null", O_RDWR);
@@ -204,7 +206,7 @@ static void flush_queue(int fd)
 /* Input is read only while the queue is empty, so that there is room for a chunk and some sizes of the window. */
 static void queue_frame(int fd, enum frame_type type, const void *data, size_t length)
 {
-	struct frame_header header = { .type = type, .length = (uint32_t)length };
+	struct frame_header header = {.type = type, .length = (uint32_t)length};
 
 	if (queued + sizeof(header) + length > sizeof(queue))
 		return;
@@ -250,7 +252,8 @@ static void pass_output(int fd, const char *data, size_t length)
 	fail("failed to write the command's output");
 }
 
-static void take_frame(int fd, const struct run *run, uint32_t type, char *payload, size_t length, int *started)
+static void take_frame(int fd, const struct run *run, uint32_t type, char *payload, size_t length,
+		       int *started)
 {
 	switch (type) {
 	case FRAME_READY:
@@ -350,9 +353,9 @@ static void serve(int agent, const struct run *run, double boot_timeout, double 
 		fail("failed to watch for signals");
 	for (;;) {
 		struct pollfd pfds[] = {
-			{ .fd = agent, .events = queued ? POLLIN | POLLOUT : POLLIN },
-			{ .fd = signals, .events = POLLIN },
-			{ .fd = started && !queued ? input : -1, .events = POLLIN },
+			{.fd = agent, .events = queued ? POLLIN | POLLOUT : POLLIN},
+			{.fd = signals, .events = POLLIN},
+			{.fd = started && !queued ? input : -1, .events = POLLIN},
 		};
 		int booting = !started && (!timeout || boot_timeout < timeout);
 		double limit = booting ? boot_timeout : timeout;
@@ -389,12 +392,17 @@ static void serve(int agent, const struct run *run, double boot_timeout, double 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "argc", required_argument, NULL, 'n' },    { "directory", required_argument, NULL, 'd' },
-		{ "env", required_argument, NULL, 'e' },     { "tty", no_argument, NULL, 't' },
-		{ "boot-timeout", required_argument, NULL, 'b' }, { "timeout", required_argument, NULL, 'l' },
-		{ "outcome", required_argument, NULL, 'o' }, { "qemu-log", required_argument, NULL, 'q' }, { 0 },
+		{"argc", required_argument, NULL, 'n'},
+		{"directory", required_argument, NULL, 'd'},
+		{"env", required_argument, NULL, 'e'},
+		{"tty", no_argument, NULL, 't'},
+		{"boot-timeout", required_argument, NULL, 'b'},
+		{"timeout", required_argument, NULL, 'l'},
+		{"outcome", required_argument, NULL, 'o'},
+		{"qemu-log", required_argument, NULL, 'q'},
+		{0},
 	};
-	struct run run = { .directory = "/" };
+	struct run run = {.directory = "/"};
 	double boot_timeout = 120, timeout = 0;
 	unsigned char random_bytes[16];
 	sigset_t set;
@@ -403,15 +411,32 @@ int main(int argc, char **argv)
 	run.env = calloc((size_t)argc, sizeof(*run.env));
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (option) {
-		case 'n': run.argc = atoi(optarg); break;
-		case 'd': run.directory = optarg; break;
-		case 'e': run.env[run.env_count++] = optarg; break;
-		case 't': run.tty = 1; break;
-		case 'b': boot_timeout = atof(optarg); break;
-		case 'l': timeout = atof(optarg); break;
-		case 'o': outcome_path = optarg; break;
-		case 'q': qemu_log_path = optarg; break;
-		default: usage();
+		case 'n':
+			run.argc = atoi(optarg);
+			break;
+		case 'd':
+			run.directory = optarg;
+			break;
+		case 'e':
+			run.env[run.env_count++] = optarg;
+			break;
+		case 't':
+			run.tty = 1;
+			break;
+		case 'b':
+			boot_timeout = atof(optarg);
+			break;
+		case 'l':
+			timeout = atof(optarg);
+			break;
+		case 'o':
+			outcome_path = optarg;
+			break;
+		case 'q':
+			qemu_log_path = optarg;
+			break;
+		default:
+			usage();
 		}
 	}
 	if (run.argc < 1 || argc - optind <= run.argc)

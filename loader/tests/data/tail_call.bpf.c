@@ -11,7 +11,7 @@ struct {
 	__uint(key_size, sizeof(int));
 	__array(values, int(void *));
 } targets SEC(".maps") = {
-	.values = { [0] = (void *)&target, [1] = (void *)&broken_target },
+	.values = {[0] = (void *)&target, [1] = (void *)&broken_target},
 };
 
 SEC("uprobe")

@@ -20,7 +20,7 @@ __attribute__((noinline)) unsigned int flags(struct file *file, enum mode mode)
 
 int main(int argc, char **argv)
 {
-	struct file file = { .f_flags = argc };
+	struct file file = {.f_flags = argc};
 
 	snprintf(file.path, sizeof(file.path), "%s", argv[0]);
 	return flags(&file, MODE_ON) == 0;
