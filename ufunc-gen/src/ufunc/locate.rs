@@ -62,15 +62,14 @@ pub(super) fn find<'f, 'a>(
             let others = [first, second].into_iter().chain(found);
             let places: Vec<_> = others.map(|located| describe(located.function)).collect();
             bail!(
-                "{}several functions of {} are called {wanted:?}: {}; ask for one by its symbol",
-                asked(request),
+                "several functions of {} are called {wanted:?}: {}; ask for one by its symbol",
                 host.path().display(),
                 places.join(", ")
             )
         }
         (None, _) => match candidates.first() {
             Some(function) => Err(refusal(function, no_code(function, symbols))),
-            None => bail!("{}{}", asked(request), missing(host, debug, functions, wanted)),
+            None => bail!(missing(host, debug, functions, wanted)),
         },
     }
 }
@@ -125,15 +124,6 @@ pub(super) fn describe(function: &Function<'_>) -> String {
 /// The error that `function` cannot be lent.
 pub(crate) fn refusal(function: &Function<'_>, reason: String) -> anyhow::Error {
     anyhow!("cannot lend {}: {reason}", describe(function))
-}
-
-/// Who asked, as a message begins.
-fn asked(request: &Request) -> String {
-    match &request.origin {
-        Origin::Policy(place) => format!("{place}: "),
-        Origin::Annotation => "an annotation: ".to_owned(),
-        Origin::Inferred(_) => String::new(),
-    }
 }
 
 fn no_code(function: &Function<'_>, symbols: &Symbols<'_>) -> String {

@@ -146,9 +146,8 @@ pub fn choose<'a>(host: &Host<'_>, debug: &DebugInfo<'a>, choice: &Choice) -> Re
     };
     ensure!(!requests.is_empty(), nothing_to_lend(host, debug, choice, &left_out));
     let lend = |request: Request| -> Result<Ufunc<'a>> {
-        let located = locate::find(host, debug, &functions, &symbols, &request)
-            .map_err(|error| with_place(&error, &request.origin))?;
-        ufunc(debug, located, &request, &choice.prefix)
+        locate::find(host, debug, &functions, &symbols, &request)
+            .and_then(|located| ufunc(debug, located, &request, &choice.prefix))
             .map_err(|error| with_place(&error, &request.origin))
     };
     let ufuncs = all(requests.into_iter().map(lend))?;
@@ -216,17 +215,12 @@ fn all<'a>(ufuncs: impl Iterator<Item = Result<Ufunc<'a>>>) -> Result<Vec<Ufunc<
     }
 }
 
-/// `error`, with who asked for the function, which it may say already.
+/// `error`, with who asked for the function.
 fn with_place(error: &anyhow::Error, origin: &Origin) -> anyhow::Error {
-    let message = format!("{error:#}");
-    let asked = match origin {
-        Origin::Policy(place) => format!("{place}: "),
-        Origin::Annotation => "an annotation: ".to_owned(),
-        Origin::Inferred(_) => String::new(),
-    };
-    match message.starts_with(&asked) {
-        true => anyhow!(message),
-        false => anyhow!("{asked}{message}"),
+    match origin {
+        Origin::Policy(place) => anyhow!("{place}: {error:#}"),
+        Origin::Annotation => anyhow!("an annotation: {error:#}"),
+        Origin::Inferred(_) => anyhow!("{error:#}"),
     }
 }
 
