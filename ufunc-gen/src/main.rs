@@ -53,12 +53,16 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     let chosen = ufunc::choose(&host, &debug, &choice(host_args)?)?;
     tell(&chosen, host_args.verbose, list.is_some());
     let module = Module::new(&host, &debug, chosen.ufuncs)?;
-    check_names(host_args, &module)?;
+    let names = check_names(host_args, &module);
     match list {
-        Some(json) => output::write_stdout(&list::table(&module, json)?)?,
-        None => return write_module(cli, &host, &module),
+        Some(json) => {
+            // What generation would stumble over is worth knowing, and no reason to show nothing.
+            names.unwrap_or_else(|error| complain(&format!("{error:#}")));
+            output::write_stdout(&list::table(&module, json)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        None => names.and_then(|()| write_module(cli, &host, &module)),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Says what was inferred, unless a table is about to show it, and what was not.

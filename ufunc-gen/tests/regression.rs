@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What went wrong once, with real servers for the most part; each test is named after it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{Lab, app, generate};
+
+/// `list --json` of `app`, as text.
+fn listed(app: &Path) -> String {
+    generate(&["list".as_ref(), app.as_os_str(), "--json".as_ref()]).ok().stdout
+}
+
+/// LLVM takes unused parameters away from functions that nobody outside of the file can call, and
+/// older versions do not say so: an extension's second argument ended up as the first.
+#[test]
+fn a_static_function_that_clang_may_have_altered_is_not_lent() {
+    let source = "#include <stdlib.h>\nstruct gadget { int a; };\n\
+        static __attribute__((noinline)) struct gadget *gadget_new(int unused, int b)\n\
+        { struct gadget *o = malloc(sizeof *o); o->a = b; return o; }\n\
+        void gadget_free(struct gadget *o) { free(o); }\n\
+        int main(int argc, char **argv) { struct gadget *o = gadget_new(1, argc); int a = o->a; gadget_free(o); return a; }\n";
+    let lab = Lab::new();
+    let app = lab.build("clang", &["-g", "-O2"], source);
+    let policy = "[[ufunc]]\nfunction = \"gadget_new\"\nrole = \"acquire\"\n";
+    let policy = lab.write("p.toml", policy);
+    let args = [app.as_os_str(), "--policy".as_ref(), policy.as_os_str()];
+    generate(&args).refused(&["gadget_new (", "app.c:3)", "local to its file", "annotate"]);
+    generate(&[&app]).refused(&["no pair"]);
+    // GCC gives an altered copy another name, so its static functions are what they seem.
+    let app = lab.build("gcc", &["-g", "-O1", "-fno-inline"], source);
+    assert!(listed(&app).contains("\"gadget_new\""), "{}", listed(&app));
+}
+
+/// g++ gives an `extern "C"` function in a namespace no linkage name; its symbol was looked for
+/// with the namespace in front.
+#[test]
+fn an_extern_c_function_in_a_namespace_is_found_by_its_bare_name() {
+    let lab = Lab::new();
+    let source = "namespace n { struct foo { int a; };\n\
+        extern \"C\" __attribute__((noinline)) foo *foo_new() { return new foo(); }\n\
+        extern \"C\" __attribute__((noinline)) void foo_free(foo *f) { delete f; } }\n\
+        int main(int argc, char **) { n::foo *f = n::foo_new(); f->a = argc; n::foo_free(f); }\n";
+    for compiler in ["g++", "clang++"] {
+        let app = lab.build_files(compiler, &["-g", "-O2"], &[("app.cc", source)]);
+        let listed = listed(&app);
+        assert!(listed.contains("\"foo_new\"") && listed.contains("\"foo_free\""), "{listed}");
+    }
+}
+
+/// redis has a `dictRelease` for everybody, and a static one in a library that it brings.
+#[test]
+fn a_global_function_is_meant_rather_than_another_files_static_one() {
+    let lab = Lab::new();
+    let shared = "struct dict { int n; };\n";
+    let main = format!(
+        "{shared}static struct dict only;\nstruct dict *dict_new(void) {{ return &only; }}\n\
+         void dict_free(struct dict *d) {{ d->n = 0; }}\nint other(void);\n\
+         int main(void) {{ dict_free(dict_new()); return other(); }}\n"
+    );
+    let other = format!(
+        "{shared}static __attribute__((noinline, used)) void dict_free(struct dict *d) {{ d->n = 1; }}\n\
+         int other(void) {{ struct dict d; dict_free(&d); return d.n; }}\n"
+    );
+    let files = [("app.c", main.as_str()), ("other.c", other.as_str())];
+    let app = lab.build_files("gcc", &["-g", "-O2"], &files);
+    let policy = "[[ufunc]]\nfunction = \"dict_free\"\nrole = \"release\"\n";
+    let policy = lab.write("p.toml", policy);
+    let output = generate(&[app.as_os_str(), "--policy".as_ref(), policy.as_os_str()]).ok();
+    assert!(output.stdout.contains("in app.c:4"), "{}", output.stdout);
+}
+
+/// nginx's `ngx_create_pool()` takes a log, and nothing lent returns one: an extension could never
+/// call it, and nobody said so.
+#[test]
+fn a_pair_that_no_extension_could_call_is_left_out() {
+    let (_lab, app) = app("struct log { int n; };\nstruct pool { struct log *log; };\n\
+        static struct pool only;\n\
+        struct pool *pool_create(struct log *log) { only.log = log; return &only; }\n\
+        void pool_destroy(struct pool *p) { p->log = 0; }\nint main(void) { return 0; }\n");
+    let output = generate(&["list".as_ref(), app.as_os_str(), "-v".as_ref()]);
+    output.refused(&["pool_create", "no ufunc returns the 'struct log'"]);
+}
+
+/// Two files that define one struct differently made the whole generation fail over a pair that
+/// nobody had asked for.
+#[test]
+fn a_pair_over_a_struct_that_files_define_differently_is_left_out() {
+    let lab = Lab::new();
+    let one = "#include <stdlib.h>\nstruct data { long l; char text[256]; };\n\
+        struct data *x_alloc(void) { return calloc(1, sizeof(struct data)); }\n";
+    let two = "#include <stdlib.h>\nstruct data { int x; };\nvoid x_free(struct data *d) { free(d); }\n\
+        struct fine { void *p; };\nstruct fine *fine_new(void) { return malloc(sizeof(struct fine)); }\n\
+        void fine_free(struct fine *f) { f->p = 0; free(f); }\nint main(void) { return 0; }\n";
+    let app = lab.build_files("gcc", &["-g"], &[("one.c", one), ("two.c", two)]);
+    let output = generate(&[app.as_os_str(), "-v".as_ref()]).ok();
+    assert!(output.stderr.contains("x_alloc"), "{}", output.stderr);
+    assert!(!output.stdout.contains("x_alloc"), "{}", output.stdout);
+    assert!(output.stdout.contains("fn fine_new()"), "{}", output.stdout);
+}
+
+/// For a pointer to a struct of mere numbers the verifier takes any memory of its size, so an
+/// extension could pass its stack to a function that expects an object of the application's.
+#[test]
+fn a_struct_of_mere_numbers_is_sealed() {
+    let (_lab, app) = app("struct thing { int n; };\nstatic struct thing only;\n\
+        struct thing *thing_new(void) { return &only; }\nvoid thing_free(struct thing *t) { t->n = 0; }\n\
+        int main(void) { return 0; }\n");
+    let output = generate(&[&app]).ok();
+    assert!(output.stdout.contains("ufunc_sealed"), "{}", output.stdout);
+}
