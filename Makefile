@@ -14,6 +14,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES=
 
 modules: kmod/gen.rs
+	@test -s kmod/gen.rs || { echo "kmod/gen.rs is empty: ufunc-gen failed, see what it said" >&2; exit 1; }
 	$(KBUILD) modules
 
 modules_install rust-analyzer: kmod/gen.rs
