@@ -29,7 +29,25 @@ pub struct LoadedModule {
     pub metadata: ModuleMetadata,
 }
 
+/// How many of a module's ufuncs are named in one line.
+const NAMES_SHOWN: usize = 8;
+
 impl LoadedModule {
+    /// The names of its ufuncs, the first of them if they are many.
+    pub fn names(&self) -> String {
+        let names: Vec<_> = self.metadata.ufuncs.iter().map(|ufunc| ufunc.kfunc.as_str()).collect();
+        match names.as_slice() {
+            [] => "nothing".to_owned(),
+            all => match all.split_at_checked(NAMES_SHOWN) {
+                // One more is named as quickly as it is counted.
+                Some((shown, rest)) if rest.len() > 1 => {
+                    format!("{} and {} more", shown.join(", "), rest.len())
+                }
+                _ => all.join(", "),
+            },
+        }
+    }
+
     /// The ufunc of that kfunc name.
     pub fn ufunc(&self, kfunc: &str) -> Option<&UfuncMetadata> {
         self.metadata.ufuncs.iter().find(|ufunc| ufunc.kfunc == kfunc)
@@ -255,7 +273,7 @@ impl Declarations {
             text += &format!(
                 "module {} of {path} lends {}; declare the function in the application or in a policy and generate the module again",
                 module.name,
-                names(module)
+                module.names()
             );
         } else if let Some(module) = generated.clone().find(of_name) {
             text += &format!(
@@ -270,7 +288,7 @@ impl Declarations {
             for module in generated {
                 let host = &module.metadata.host;
                 text +=
-                    &format!("module {} is of {host} and lends {}; ", module.name, names(module));
+                    &format!("module {} is of {host} and lends {}; ", module.name, module.names());
             }
             text += &build_commands(app, None);
         }
@@ -278,13 +296,6 @@ impl Declarations {
             text += &format!(" (not looked at: {unreadable})");
         }
         text
-    }
-}
-
-fn names(module: &LoadedModule) -> String {
-    match module.metadata.ufuncs.as_slice() {
-        [] => "nothing".to_owned(),
-        ufuncs => ufuncs.iter().map(|ufunc| ufunc.kfunc.as_str()).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -418,6 +429,22 @@ mod tests {
         let releases = module.relatives("my_alloc", Role::Release);
         assert_eq!(releases.len(), 1);
         assert_eq!(releases[0].kfunc, "my_free");
+    }
+
+    #[test]
+    fn of_many_ufuncs_the_first_are_named() {
+        let module = |count| LoadedModule {
+            name: "ufunc".to_owned(),
+            metadata: ModuleMetadata {
+                host: "app".to_owned(),
+                build_id: BuildId(vec![1]),
+                ufuncs: (0..count).map(|n| ufunc(&format!("f{n}"), Role::Plain, "")).collect(),
+            },
+        };
+        assert_eq!(module(0).names(), "nothing");
+        assert_eq!(module(2).names(), "f0, f1");
+        assert_eq!(module(9).names(), "f0, f1, f2, f3, f4, f5, f6, f7, f8");
+        assert_eq!(module(50).names(), "f0, f1, f2, f3, f4, f5, f6, f7 and 42 more");
     }
 
     #[test]

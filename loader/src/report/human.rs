@@ -54,9 +54,7 @@ fn write_header(report: &Report, out: &mut impl Write) -> io::Result<()> {
         None => write!(out, "no build-id)")?,
     }
     if let Some(module) = &report.module {
-        let ufuncs = module.metadata.ufuncs.iter().map(|ufunc| ufunc.kfunc.as_str());
-        let ufuncs = ufuncs.collect::<Vec<_>>().join(", ");
-        write!(out, ", module {}: {}", printable(&module.name), printable(&ufuncs))?;
+        write!(out, ", module {}: {}", printable(&module.name), printable(&module.names()))?;
     }
     writeln!(out)
 }
