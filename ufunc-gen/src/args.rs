@@ -88,6 +88,7 @@ What is lent, the first that there is deciding alone:
        function = \"my_alloc_data\"
        role = \"acquire\"            # acquire, release or plain
        family = \"pool\"             # optional: which of them belong together
+       source = \"data.c\"           # optional: its file, where several have one of that name
   2. the functions annotated with examples/include/ufunc.h: UFUNC_ACQUIRE(my_alloc_data);
   3. pairs inferred from names (alloc/free, new/delete, create/destroy, open/close, get/put,
      acquire/release, ref/unref, …) and types: the one returns 'struct T *', the other takes just

@@ -71,6 +71,15 @@ fn a_global_function_is_meant_rather_than_another_files_static_one() {
     let policy = lab.write("p.toml", policy);
     let output = generate(&[app.as_os_str(), "--policy".as_ref(), policy.as_os_str()]).ok();
     assert!(output.stdout.contains("in app.c:4"), "{}", output.stdout);
+    // The other one can be had too, by its file.
+    let policy = "[[ufunc]]\nfunction = \"dict_free\"\nrole = \"release\"\nsource = \"other.c\"\n";
+    let policy = lab.write("q.toml", policy);
+    let output = generate(&[app.as_os_str(), "--policy".as_ref(), policy.as_os_str()]).ok();
+    assert!(output.stdout.contains("in other.c:2"), "{}", output.stdout);
+    let policy = "[[ufunc]]\nfunction = \"dict_free\"\nrole = \"release\"\nsource = \"none.c\"\n";
+    let policy = lab.write("r.toml", policy);
+    let output = generate(&[app.as_os_str(), "--policy".as_ref(), policy.as_os_str()]);
+    output.refused(&["r.toml:2", "dict_free", "none.c"]);
 }
 
 /// nginx's `ngx_create_pool()` takes a log, and nothing lent returns one: an extension could never

@@ -277,6 +277,15 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Whether `file` is the name of this file, with as many of its folders as one likes.
+    pub fn is_in(&self, file: &str) -> bool {
+        let folder = self.folder.as_deref().unwrap_or_default();
+        let path = format!("{folder}/{}", self.file);
+        path.strip_suffix(file).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.folder {
@@ -284,6 +293,22 @@ impl fmt::Display for Source {
                 write!(f, "{folder}/{}:{}", self.file, self.line)
             }
             _ => write!(f, "{}:{}", self.file, self.line),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_with_as_many_folders_as_one_likes() {
+        let source = Source { folder: Some("/src/app".into()), file: "lib/dict.c".into(), line: 5 };
+        for file in ["dict.c", "lib/dict.c", "app/lib/dict.c", "/src/app/lib/dict.c"] {
+            assert!(source.is_in(file), "{file}");
+        }
+        for file in ["ict.c", "b/dict.c", "dict", "other/dict.c", "/dict.c"] {
+            assert!(!source.is_in(file), "{file}");
         }
     }
 }

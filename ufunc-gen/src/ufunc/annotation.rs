@@ -62,6 +62,7 @@ fn parse(desc: &[u8]) -> Result<Request> {
         function: function.to_owned(),
         role,
         family: family.map(str::to_owned),
+        source: None,
         origin: Origin::Annotation,
     })
 }

@@ -30,8 +30,11 @@ pub(super) fn find<'f, 'a>(
     request: &Request,
 ) -> Result<Located<'f, 'a>> {
     let wanted = request.function.as_str();
-    let mut candidates: Vec<_> =
-        functions.iter().filter(|function| function.is_called(wanted)).collect();
+    let is_wanted = |function: &&Function<'_>| {
+        let is_in = |file: &str| function.source.as_ref().is_some_and(|source| source.is_in(file));
+        function.is_called(wanted) && request.source.as_deref().is_none_or(is_in)
+    };
+    let mut candidates: Vec<_> = functions.iter().filter(is_wanted).collect();
     // A symbol names exactly one function where several share a source name (overloads).
     if candidates.iter().any(|function| function.symbol() == wanted) {
         candidates.retain(|function| function.symbol() == wanted);
@@ -62,14 +65,18 @@ pub(super) fn find<'f, 'a>(
             let others = [first, second].into_iter().chain(found);
             let places: Vec<_> = others.map(|located| describe(located.function)).collect();
             bail!(
-                "several functions of {} are called {wanted:?}: {}; ask for one by its symbol",
+                "several functions of {} are called {wanted:?}: {}; ask for one by its symbol, or say in a policy which file it is in (source)",
                 host.path().display(),
                 places.join(", ")
             )
         }
         (None, _) => match candidates.first() {
             Some(function) => Err(refusal(function, no_code(function, symbols))),
-            None => bail!(missing(host, debug, functions, wanted)),
+            None => bail!(match &request.source {
+                Some(file) =>
+                    format!("{} defines no function {wanted:?} in {file:?}", host.path().display()),
+                None => missing(host, debug, functions, wanted),
+            }),
         },
     }
 }

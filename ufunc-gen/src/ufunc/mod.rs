@@ -44,6 +44,8 @@ pub struct Request {
     pub role: Role,
     /// Groups functions that belong together; `None` for the one family of its struct.
     pub family: Option<String>,
+    /// The file that it is in, or the end of its path; `None` for any.
+    pub source: Option<String>,
     /// Who wants it.
     pub origin: Origin,
 }

@@ -6,6 +6,7 @@
 //! function = "my_alloc_data"   # name or symbol of a function
 //! role = "acquire"             # acquire, release or plain
 //! family = "pool"              # optional: which functions belong together
+//! source = "data.c"            # optional: the file, where several have a function of that name
 //! ```
 
 use std::fs;
@@ -39,6 +40,7 @@ struct Entry {
     function: Spanned<String>,
     role: Role,
     family: Option<Spanned<String>>,
+    source: Option<String>,
 }
 
 impl Policy {
@@ -68,6 +70,7 @@ impl Policy {
                 function,
                 role: entry.role,
                 family: entry.family.map(Spanned::into_inner),
+                source: entry.source,
                 origin: Origin::Policy(place),
             });
         }

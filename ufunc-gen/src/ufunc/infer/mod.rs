@@ -500,6 +500,7 @@ impl Family<'_, '_, '_> {
                     function: function.symbol().to_owned(),
                     role,
                     family: self.name.clone(),
+                    source: None,
                     origin: Origin::Inferred(pair.verbs),
                 });
             }
