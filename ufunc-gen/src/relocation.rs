@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result};
 use crate::btf::decode::Btf;
 use crate::btf::dedup::dedup;
 use crate::btf::merge::{self, essential};
-use crate::btf::{Type, TypeId};
+use crate::btf::view::View;
+use crate::btf::{Type, TypeId, kind};
 use crate::dwarf::DebugInfo;
 use crate::dwarf::definitions::TagClass;
 use crate::dwarf::types::TypeReader;
@@ -31,7 +32,9 @@ pub fn named_types(program: &Btf<'_>) -> Result<BTreeSet<TypeName>> {
             Type::Struct(_) => TagClass::Struct,
             Type::Union(_) => TagClass::Union,
             Type::Enum { .. } | Type::Enum64 { .. } => TagClass::Enum,
-            Type::Typedef { target, .. } if is_aggregate(&types, *target) => TagClass::Typedef,
+            Type::Typedef { target, .. } if is_aggregate(View::new(&types, 1), *target) => {
+                TagClass::Typedef
+            }
             _ => continue,
         };
         let name = essential(ty.name());
@@ -43,24 +46,9 @@ pub fn named_types(program: &Btf<'_>) -> Result<BTreeSet<TypeName>> {
 }
 
 /// Whether `id` is a struct, union or enum, through typedefs and qualifiers.
-fn is_aggregate(types: &[Type<'_>], mut id: TypeId) -> bool {
-    // No chain of distinct types is longer than there are types.
-    for _ in 0..types.len() {
-        let Some(index) = id.0.checked_sub(1) else { return false };
-        id = match types.get(index as usize) {
-            Some(Type::Typedef { target, .. } | Type::Const(target) | Type::Volatile(target)) => {
-                *target
-            }
-            Some(ty) => {
-                return matches!(
-                    ty,
-                    Type::Struct(_) | Type::Union(_) | Type::Enum { .. } | Type::Enum64 { .. }
-                );
-            }
-            None => return false,
-        };
-    }
-    false
+fn is_aggregate(types: View<'_, '_>, id: TypeId) -> bool {
+    const AGGREGATES: [u32; 4] = [kind::STRUCT, kind::UNION, kind::ENUM, kind::ENUM64];
+    types.get(types.bare(id)).is_some_and(|ty| AGGREGATES.contains(&ty.kind()))
 }
 
 /// The kernel's BTF `kernel` with those of the `wanted` types added that the application defines;

@@ -261,7 +261,7 @@ impl<'t, 'a> Types<'t, 'a> {
     /// The type at `id` without typedefs and qualifiers. They must not lead round in a circle.
     fn plain(&self, id: TypeId) -> TypeId {
         let mut at = id;
-        while let Some(target) = self.get(at).and_then(modified) {
+        while let Some(target) = self.get(at).and_then(Type::modified) {
             at = target;
         }
         at
@@ -273,14 +273,14 @@ impl<'t, 'a> Types<'t, 'a> {
     fn sizes(&self) -> Result<Sizes> {
         self.in_order(|ty| match ty {
             Type::Ptr(target) => vec![*target],
-            _ => modified(ty).into_iter().collect(),
+            _ => ty.modified().into_iter().collect(),
         })?;
         let order = self.in_order(|ty| match ty {
             Type::Array { element, .. } => vec![*element],
             Type::Struct(composite) | Type::Union(composite) => {
                 composite.members.iter().map(|member| member.ty).collect()
             }
-            _ => modified(ty).into_iter().collect(),
+            _ => ty.modified().into_iter().collect(),
         })?;
         let mut sizes = Sizes(vec![None; self.types.len()]);
         for index in order {
@@ -294,7 +294,7 @@ impl<'t, 'a> Types<'t, 'a> {
                 Type::Array { element, count, .. } => {
                     sizes.of(*element).map(|size| size.saturating_mul(u64::from(*count)))
                 }
-                ty => modified(ty).and_then(|target| sizes.of(target)),
+                ty => ty.modified().and_then(|target| sizes.of(target)),
             };
         }
         Ok(sizes)
@@ -339,18 +339,6 @@ impl<'t, 'a> Types<'t, 'a> {
             }
         }
         Ok(order)
-    }
-}
-
-/// What a typedef or qualifier is about.
-fn modified(ty: &Type<'_>) -> Option<TypeId> {
-    match ty {
-        Type::Typedef { target, .. }
-        | Type::Const(target)
-        | Type::Volatile(target)
-        | Type::Restrict(target)
-        | Type::TypeTag { target, .. } => Some(*target),
-        _ => None,
     }
 }
 

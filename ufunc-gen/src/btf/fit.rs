@@ -106,15 +106,9 @@ impl<'a> Fitter<'_, 'a> {
     fn plain(&self, id: TypeId) -> TypeId {
         let mut at = id;
         for _ in 0..MAX_CHAIN {
-            match self.get(at) {
-                Some(
-                    Type::Typedef { target, .. }
-                    | Type::Const(target)
-                    | Type::Volatile(target)
-                    | Type::Restrict(target)
-                    | Type::TypeTag { target, .. },
-                ) => at = *target,
-                _ => break,
+            match self.get(at).and_then(Type::modified) {
+                Some(target) => at = target,
+                None => break,
             }
         }
         at

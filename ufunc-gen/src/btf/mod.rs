@@ -14,6 +14,7 @@ pub mod dedup;
 pub mod encode;
 pub mod fit;
 pub mod merge;
+pub mod view;
 
 use std::borrow::Cow;
 
@@ -220,6 +221,18 @@ impl<'a> Type<'a> {
             | Type::Const(_)
             | Type::Restrict(_)
             | Type::FuncProto { .. } => NONE,
+        }
+    }
+
+    /// What a typedef, qualifier or tag says something of; `None` for every other kind.
+    pub fn modified(&self) -> Option<TypeId> {
+        match self {
+            Type::Typedef { target, .. }
+            | Type::Volatile(target)
+            | Type::Const(target)
+            | Type::Restrict(target)
+            | Type::TypeTag { target, .. } => Some(*target),
+            _ => None,
         }
     }
 

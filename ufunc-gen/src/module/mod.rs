@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::btf::check::check;
 use crate::btf::dedup::dedup;
 use crate::btf::encode::Encoded;
+use crate::btf::view::View;
 use crate::btf::{Composite, IntEncoding, Linkage, Member, Name, Param, Type, TypeId};
 use crate::dwarf::DebugInfo;
 use crate::dwarf::types::TypeReader;
@@ -88,7 +89,7 @@ impl<'a> Module<'a> {
             params.iter_mut().for_each(|param| *param = merged(*param));
         }
         let pointers = signatures.iter().flat_map(|(ret, params)| params.iter().chain([ret]));
-        let objects: BTreeSet<_> = pointers.filter_map(|id| types.pointee(*id)).collect();
+        let objects: BTreeSet<_> = pointers.filter_map(|id| types.view().pointee(*id)).collect();
         seal::seal(&mut types.types, FIRST, INT, objects)?;
         types.wrap_families(&ufuncs, &mut signatures)?;
         let metadata = ModuleMetadata {
@@ -146,30 +147,8 @@ impl<'a> Types<'a> {
         id
     }
 
-    fn get(&self, id: TypeId) -> Option<&Type<'a>> {
-        self.types.get(id.0.checked_sub(FIRST)? as usize)
-    }
-
-    /// The struct or union that `id` points to, through typedefs and qualifiers.
-    fn pointee(&self, id: TypeId) -> Option<TypeId> {
-        let mut at = id;
-        let mut pointed = false;
-        // No chain of distinct types is longer than there are types.
-        for _ in 0..=self.types.len() {
-            at = match self.get(at)? {
-                Type::Typedef { target, .. }
-                | Type::Const(target)
-                | Type::Volatile(target)
-                | Type::Restrict(target) => *target,
-                Type::Ptr(target) if !pointed => {
-                    pointed = true;
-                    *target
-                }
-                Type::Struct(_) | Type::Union(_) if pointed => return Some(at),
-                _ => return None,
-            };
-        }
-        None
+    fn view(&self) -> View<'_, 'a> {
+        View::new(&self.types, FIRST)
     }
 
     /// Gives each family beyond the first of a struct a type of its own, which wraps the struct at
@@ -188,7 +167,7 @@ impl<'a> Types<'a> {
             let Some(place) = object(ufunc, signature) else { continue };
             let family = ufunc.family.as_deref().unwrap_or_default();
             let pointer = *place;
-            let Some(target) = self.pointee(pointer) else {
+            let Some(target) = self.view().pointee(pointer) else {
                 bail!("the object of {} is not a struct with a known layout", ufunc.kfunc);
             };
             let (first, other) = *structs.entry(family).or_insert((target, ufunc));
@@ -202,7 +181,7 @@ impl<'a> Types<'a> {
             families.entry(target).or_default().insert(family, pointer);
         }
         for (target, families) in families {
-            let own_name = self.get(target).map(|ty| ty.name().clone()).unwrap_or_default();
+            let own_name = self.view().get(target).map(|ty| ty.name().clone()).unwrap_or_default();
             // The struct's own family, if there is one, keeps the plain type.
             let plain = match families.contains_key(own_name.as_ref()) {
                 true => own_name.as_ref(),
@@ -224,7 +203,7 @@ impl<'a> Types<'a> {
     }
 
     fn add_wrapper(&mut self, target: TypeId, family: &str) -> TypeId {
-        let (name, size, is_union) = match self.get(target) {
+        let (name, size, is_union) = match self.view().get(target) {
             Some(Type::Union(composite)) => (composite.name.clone(), composite.size, true),
             Some(Type::Struct(composite)) => (composite.name.clone(), composite.size, false),
             _ => (Name::default(), 0, false),

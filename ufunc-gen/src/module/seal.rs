@@ -8,6 +8,7 @@
 
 use anyhow::{Context as _, Result};
 
+use crate::btf::view::View;
 use crate::btf::{Composite, Member, Name, Type, TypeId};
 
 /// How deep the kernel looks into a struct (`__btf_type_is_scalar_struct()`).
@@ -25,7 +26,7 @@ pub(super) fn seal<'a>(
 ) -> Result<()> {
     let mut array = None;
     for object in objects {
-        if !(Types { types, first }).is_plain_data(object, MAX_DEPTH) {
+        if !is_plain_data(View::new(types, first), object, MAX_DEPTH) {
             continue;
         }
         let ty = *array.get_or_insert_with(|| {
@@ -49,61 +50,32 @@ pub(super) fn seal<'a>(
     Ok(())
 }
 
-struct Types<'t, 'a> {
-    types: &'t [Type<'a>],
-    first: u32,
+/// Whether the struct or union `id` has nothing but numbers in it.
+fn is_plain_data(types: View<'_, '_>, id: TypeId, depth: usize) -> bool {
+    let (
+        Some(Type::Struct(Composite { members, .. }) | Type::Union(Composite { members, .. })),
+        1..,
+    ) = (types.get(id), depth)
+    else {
+        return false;
+    };
+    members.iter().all(|member| {
+        let ty = types.bare(member.ty);
+        match types.get(ty) {
+            Some(Type::Struct(_) | Type::Union(_)) => is_plain_data(types, ty, depth - 1),
+            Some(Type::Array { element, count, .. }) => {
+                *count > 0 && is_scalar(types, types.bare(*element))
+            }
+            _ => is_scalar(types, ty),
+        }
+    })
 }
 
-impl<'a> Types<'_, 'a> {
-    fn get(&self, id: TypeId) -> Option<&Type<'a>> {
-        self.types.get(id.0.checked_sub(self.first)? as usize)
-    }
-
-    /// Without typedefs and qualifiers.
-    fn bare(&self, id: TypeId) -> TypeId {
-        let mut at = id;
-        // No chain of distinct types is longer than there are types.
-        for _ in 0..self.types.len() {
-            match self.get(at) {
-                Some(
-                    Type::Typedef { target, .. }
-                    | Type::Const(target)
-                    | Type::Volatile(target)
-                    | Type::Restrict(target),
-                ) => at = *target,
-                _ => break,
-            }
-        }
-        at
-    }
-
-    /// Whether the struct or union `id` has nothing but numbers in it.
-    fn is_plain_data(&self, id: TypeId, depth: usize) -> bool {
-        let (
-            Some(Type::Struct(Composite { members, .. }) | Type::Union(Composite { members, .. })),
-            1..,
-        ) = (self.get(id), depth)
-        else {
-            return false;
-        };
-        members.iter().all(|member| {
-            let ty = self.bare(member.ty);
-            match self.get(ty) {
-                Some(Type::Struct(_) | Type::Union(_)) => self.is_plain_data(ty, depth - 1),
-                Some(Type::Array { element, count, .. }) => {
-                    *count > 0 && self.is_scalar(self.bare(*element))
-                }
-                _ => self.is_scalar(ty),
-            }
-        })
-    }
-
-    fn is_scalar(&self, id: TypeId) -> bool {
-        match self.get(id) {
-            Some(ty) => matches!(ty, Type::Int { .. } | Type::Enum { .. } | Type::Enum64 { .. }),
-            // The base has nothing but `int`.
-            None => id != TypeId::VOID && id.0 < self.first,
-        }
+fn is_scalar(types: View<'_, '_>, id: TypeId) -> bool {
+    match types.get(id) {
+        Some(ty) => matches!(ty, Type::Int { .. } | Type::Enum { .. } | Type::Enum64 { .. }),
+        // The base has nothing but `int`.
+        None => id != TypeId::VOID,
     }
 }
 

@@ -100,7 +100,7 @@ impl Ufunc<'_> {
             Role::Plain if self.signature.returns_struct() => kf::RET_NULL,
             Role::Plain => 0,
         };
-        // Without it kernels before 6.16 or so let an extension pass a pointer that it loaded
+        // Without it older kernels (6.12 does) let an extension pass a pointer that it loaded
         // from the application's memory, which may be anything.
         own | kf::TRUSTED_ARGS
     }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use crate::btf::dedup::dedup;
+use crate::btf::view::View;
 use crate::btf::{Type, TypeId};
 use crate::dwarf::functions::Function;
 use crate::dwarf::types::TypeReader;
@@ -48,34 +49,13 @@ impl<'a> Objects<'a> {
         Ok(Objects { types, ids })
     }
 
-    fn get(&self, id: TypeId) -> Option<&Type<'a>> {
-        self.types.get(index(id)?)
-    }
-
-    /// The type without typedefs and qualifiers.
-    fn bare(&self, id: TypeId) -> TypeId {
-        let mut at = id;
-        // No chain of distinct types is longer than there are types.
-        for _ in 0..self.types.len() {
-            at = match self.get(at) {
-                Some(
-                    Type::Typedef { target, .. }
-                    | Type::Const(target)
-                    | Type::Volatile(target)
-                    | Type::Restrict(target),
-                ) => *target,
-                _ => break,
-            };
-        }
-        at
+    fn view(&self) -> View<'_, 'a> {
+        View::new(&self.types, FIRST)
     }
 
     /// The struct or union that the type `ty` of a result or parameter points to, if it does.
     pub(super) fn pointee(&self, ty: Option<DieRef>) -> Option<TypeId> {
-        let pointer = self.bare(*self.ids.get(&ty?)?);
-        let Some(Type::Ptr(target)) = self.get(pointer) else { return None };
-        let target = self.bare(*target);
-        matches!(self.get(target), Some(Type::Struct(_) | Type::Union(_))).then_some(target)
+        self.view().pointee(*self.ids.get(&ty?)?)
     }
 
     /// Whether the verifier takes a `given` struct for a `wanted` one: it is one, or begins with
@@ -86,9 +66,9 @@ impl<'a> Objects<'a> {
             if at == wanted {
                 return true;
             }
-            let Some(Type::Struct(composite)) = self.get(at) else { return false };
+            let Some(Type::Struct(composite)) = self.view().get(at) else { return false };
             match composite.members.first() {
-                Some(first) if first.bit_offset == 0 => at = self.bare(first.ty),
+                Some(first) if first.bit_offset == 0 => at = self.view().bare(first.ty),
                 _ => return false,
             }
         }
