@@ -26,6 +26,7 @@ impl App {
     pub fn open(path: &Path) -> Result<App> {
         let file = HostFile::open(path)?;
         let host = file.parse()?;
+        host.require_extendable()?;
         let build_id = host.build_id().map_err(|error| format!("{error:#}"));
         let name = host.name();
         Ok(App { path: path.to_owned(), name, build_id, file })

@@ -16,7 +16,8 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use ufunc_gen::btf::decode::Btf;
 use ufunc_gen::btf::merge::essential;
 use ufunc_gen::btf::{Composite, Type, TypeId};
-use ufunc_gen::dwarf::{DebugInfo, Sections};
+use ufunc_gen::debugfile::{DebugFiles, Search};
+use ufunc_gen::dwarf::{DebugInfo, SplitFiles};
 use ufunc_gen::kernel::{SYSFS_BTF, VMLINUX};
 use ufunc_gen::relocation;
 
@@ -144,8 +145,11 @@ pub(crate) fn is_user_probe(section: &str) -> bool {
 /// The kernel's BTF with what `app` defines of the types that `object` names.
 fn merge(app: &App, object: &BpfObject) -> Result<Option<File>> {
     let host = app.host()?;
-    let sections = Sections::load(&host)?;
-    let debug = DebugInfo::new(&sections)?;
+    let search = Search::default();
+    let files = DebugFiles::find(&host, &search)?;
+    let sections = files.load()?;
+    let split = SplitFiles::find(&host, &files, &search, &sections)?;
+    let debug = DebugInfo::new(&sections, &split)?;
     let wanted = relocation::named_types(&Btf::parse(&object.btf)?)?;
     let Some(bytes) = relocation::merged(&debug, &kernel_btf()?, &wanted)? else { return Ok(None) };
     let write = || -> Result<File> {

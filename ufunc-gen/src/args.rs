@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::btf::BtfArgs;
+use crate::command::merge::MergeArgs;
+
 /// Writes the kernel module source that declares an application's functions to the BPF verifier.
 ///
 /// Reads the application's ELF file and debug information (build it with -g) and writes the
@@ -49,6 +52,10 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+
+    Merge(MergeArgs),
+
+    Btf(BtfArgs),
 }
 
 /// The application and what it lends.
@@ -69,6 +76,11 @@ pub(crate) struct HostArgs {
     /// Put PREFIX before the name of every kfunc
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub prefix: String,
+
+    /// Look for separate debug files in DIR, which is laid out like /usr/lib/debug, before
+    /// /usr/lib/debug itself (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub debug_dir: Vec<PathBuf>,
 
     /// Refuse names that the kernel in FILE has taken (its BTF, or a vmlinux with BTF)
     ///

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use memmap2::Mmap;
-use object::read::elf::{ElfFile64, FileHeader as _, SectionHeader as _};
-use object::{Endianness, Object as _, ObjectSymbol as _, SymbolKind};
+use object::read::elf::{ElfFile, FileHeader, SectionHeader as _};
+use object::{Endianness, Object as _, ObjectKind, ObjectSymbol as _, SymbolKind};
 
+use crate::debugfile::layout::Layout;
 use crate::metadata::BuildId;
 
 /// A file in memory, from which a [`Host`] borrows.
@@ -45,6 +46,36 @@ impl HostFile {
     pub fn parse(&self) -> Result<Host<'_>> {
         Host::parse(&self.path, &self.map)
     }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+}
+
+/// Reads the ELF headers of `data`, which `shown` names in messages.
+///
+/// Fails for anything but ELF.
+pub(crate) fn parse_elf<'a>(shown: &str, data: &'a [u8]) -> Result<object::File<'a>> {
+    ensure!(data.starts_with(&object::elf::ELFMAG), "{shown} is not an ELF file");
+    let class = match data.get(4).map(|&class| object::elf::FileClass(class)) {
+        Some(object::elf::ELFCLASS32) => "32-bit",
+        Some(object::elf::ELFCLASS64) => "64-bit",
+        _ => bail!("{shown} has an unknown ELF class"),
+    };
+    object::File::parse(data).with_context(|| {
+        let order = match data.get(5).map(|&order| object::elf::DataEncoding(order)) {
+            Some(object::elf::ELFDATA2LSB) => ", little-endian",
+            Some(object::elf::ELFDATA2MSB) => ", big-endian",
+            _ => "",
+        };
+        format!("failed to read the ELF headers of {shown} ({class}{order})")
+    })
 }
 
 /// A note in a `SHT_NOTE` section.
@@ -62,34 +93,31 @@ pub struct Note<'a> {
 #[derive(Debug)]
 pub struct Host<'a> {
     path: PathBuf,
-    elf: ElfFile64<'a, Endianness>,
+    elf: object::File<'a>,
     data: &'a [u8],
 }
 
 impl<'a> Host<'a> {
     /// Reads the ELF headers of `data`; `path` is for messages and the host's name.
     ///
+    /// Any ELF file will do: 32- and 64-bit, of either byte order, linked or not. Whether a module
+    /// can be made for it is another question: see [`Host::require_extendable`].
+    pub fn parse(path: &Path, data: &'a [u8]) -> Result<Self> {
+        let elf = parse_elf(&path.display().to_string(), data)?;
+        Ok(Host { path: path.to_owned(), elf, data })
+    }
+
     /// Fails for anything but a 64-bit little-endian executable or shared object, which is what
     /// the kernels that verify extensions can run.
-    pub fn parse(path: &Path, data: &'a [u8]) -> Result<Self> {
-        let shown = path.display();
-        ensure!(data.starts_with(&object::elf::ELFMAG), "{shown} is not an ELF file");
-        match data.get(4).map(|&class| object::elf::FileClass(class)) {
-            Some(object::elf::ELFCLASS64) => {}
-            Some(object::elf::ELFCLASS32) => {
-                bail!("{shown} is a 32-bit ELF file, hosts are 64-bit applications")
-            }
-            _ => bail!("{shown} has an unknown ELF class"),
-        }
+    pub fn require_extendable(&self) -> Result<()> {
+        let shown = self.path.display();
+        ensure!(self.elf.is_64(), "{shown} is a 32-bit ELF file, hosts are 64-bit applications");
         ensure!(
-            data.get(5) != Some(&object::elf::ELFDATA2MSB.0),
+            self.elf.is_little_endian(),
             "{shown} is a big-endian ELF file, hosts are little-endian applications"
         );
-        let elf = ElfFile64::<Endianness>::parse(data)
-            .with_context(|| format!("failed to read the ELF headers of {shown}"))?;
-        let kind = elf.elf_header().e_type(elf.endian());
-        match kind {
-            object::elf::ET_EXEC | object::elf::ET_DYN => {}
+        match elf_type(&self.elf) {
+            object::elf::ET_EXEC | object::elf::ET_DYN => Ok(()),
             object::elf::ET_REL => bail!(
                 "{shown} is a relocatable object, which has no addresses yet; give the linked executable or shared object"
             ),
@@ -97,7 +125,6 @@ impl<'a> Host<'a> {
                 bail!("{shown} has ELF type {other}, neither an executable nor a shared object")
             }
         }
-        Ok(Host { path: path.to_owned(), elf, data })
     }
 
     /// Where the file is.
@@ -112,8 +139,13 @@ impl<'a> Host<'a> {
     }
 
     /// The parsed file, for reading its sections.
-    pub fn elf(&self) -> &ElfFile64<'a, Endianness> {
+    pub fn elf(&self) -> &object::File<'a> {
         &self.elf
+    }
+
+    /// The bytes of the whole file.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.data
     }
 
     /// Size of the whole file in bytes.
@@ -145,48 +177,92 @@ impl<'a> Host<'a> {
 
     /// All notes in sections named `section`.
     pub fn notes(&self, section: &str) -> Result<Vec<Note<'a>>> {
-        let endian = self.elf.endian();
-        let table = self.elf.elf_section_table();
-        let mut found = Vec::new();
-        for header in table.iter() {
-            if table.section_name(endian, header).ok() != Some(section.as_bytes()) {
-                continue;
-            }
-            let context = || format!("failed to read section {section} of {}", self.path.display());
-            let notes = header.notes(endian, self.data).with_context(context)?;
-            let Some(mut notes) = notes else {
-                bail!("section {section} of {} is not a note section", self.path.display())
-            };
-            while let Some(note) = notes.next().with_context(context)? {
-                found.push(Note {
-                    name: note.name(),
-                    kind: note.n_type(endian).0,
-                    desc: note.desc(),
-                });
-            }
-        }
-        Ok(found)
+        let found = match &self.elf {
+            object::File::Elf32(elf) => notes(elf, section),
+            object::File::Elf64(elf) => notes(elf, section),
+            _ => Ok(Vec::new()),
+        };
+        found
+            .with_context(|| format!("failed to read section {section} of {}", self.path.display()))
     }
 
     /// Functions that have code in this file, by name, from `.symtab` and `.dynsym`. A name may
     /// stand for several static functions.
-    pub fn functions(&self) -> HashMap<&'a [u8], Vec<FunctionSymbol>> {
-        let mut functions = HashMap::<&[u8], Vec<FunctionSymbol>>::new();
-        for symbol in self.elf.symbols().chain(self.elf.dynamic_symbols()) {
-            if symbol.kind() != SymbolKind::Text || !symbol.is_definition() {
-                continue;
-            }
-            // A name that cannot be read belongs to a damaged symbol; such a function cannot be
-            // asked for by name, and is reported as missing if it is.
-            let Ok(name) = symbol.name_bytes() else { continue };
-            let found = FunctionSymbol { address: symbol.address(), local: symbol.is_local() };
-            let namesakes = functions.entry(name).or_default();
-            if !namesakes.contains(&found) {
-                namesakes.push(found);
-            }
-        }
+    ///
+    /// The sections of a relocatable object have no addresses; they are given some, one after the
+    /// other, and its debug information is read with the same ones.
+    pub fn functions(&self) -> Functions<'a> {
+        let mut functions = HashMap::new();
+        add_functions(&mut functions, &self.elf);
         functions
     }
+}
+
+/// Functions that have code, by name.
+pub type Functions<'a> = HashMap<&'a [u8], Vec<FunctionSymbol>>;
+
+/// Adds the functions that `elf` has symbols for.
+pub(crate) fn add_functions<'a>(functions: &mut Functions<'a>, elf: &object::File<'a>) {
+    let layout = Layout::new(elf);
+    for symbol in elf.symbols().chain(elf.dynamic_symbols()) {
+        if symbol.kind() != SymbolKind::Text || !symbol.is_definition() {
+            continue;
+        }
+        // A name that cannot be read belongs to a damaged symbol; such a function cannot be
+        // asked for by name, and is reported as missing if it is.
+        let Ok(name) = symbol.name_bytes() else { continue };
+        let base = symbol.section_index().map_or(0, |section| layout.base(section));
+        let address = symbol.address().wrapping_add(base);
+        let found = FunctionSymbol { address, local: symbol.is_local() };
+        let namesakes = functions.entry(name).or_default();
+        if !namesakes.contains(&found) {
+            namesakes.push(found);
+        }
+    }
+}
+
+/// The type of an ELF file: `ET_EXEC` and so on.
+fn elf_type(elf: &object::File<'_>) -> object::elf::FileType {
+    match elf {
+        object::File::Elf32(elf) => elf.elf_header().e_type(elf.endian()),
+        object::File::Elf64(elf) => elf.elf_header().e_type(elf.endian()),
+        _ => object::elf::ET_NONE,
+    }
+}
+
+/// The machine that `elf` is for: `EM_X86_64` and so on.
+pub(crate) fn machine(elf: &object::File<'_>) -> object::elf::Machine {
+    match elf {
+        object::File::Elf32(elf) => elf.elf_header().e_machine(elf.endian()),
+        object::File::Elf64(elf) => elf.elf_header().e_machine(elf.endian()),
+        _ => object::elf::EM_NONE,
+    }
+}
+
+/// Whether the linker has not given the sections of `elf` their places yet.
+pub(crate) fn is_relocatable(elf: &object::File<'_>) -> bool {
+    elf.kind() == ObjectKind::Relocatable
+}
+
+fn notes<'a, Elf>(elf: &ElfFile<'a, Elf>, section: &str) -> Result<Vec<Note<'a>>>
+where
+    Elf: FileHeader<Endian = Endianness>,
+{
+    let endian = elf.endian();
+    let table = elf.elf_section_table();
+    let mut found = Vec::new();
+    for header in table.iter() {
+        if table.section_name(endian, header).ok() != Some(section.as_bytes()) {
+            continue;
+        }
+        let Some(mut notes) = header.notes(endian, elf.data())? else {
+            bail!("it is not a note section")
+        };
+        while let Some(note) = notes.next()? {
+            found.push(Note { name: note.name(), kind: note.n_type(endian).0, desc: note.desc() });
+        }
+    }
+    Ok(found)
 }
 
 /// A symbol that stands for a function's code.

@@ -24,15 +24,32 @@ pub fn btf_name(name: Cow<'_, str>) -> Name<'_> {
     if name.is_empty() || is_identifier(&name) {
         return name;
     }
-    let mut fit: String = name
+    let mut fit: String = shortened(&name, NAME_MAX)
         .bytes()
-        .take(NAME_MAX)
         .map(|byte| if byte.is_ascii_alphanumeric() { byte as char } else { '_' })
         .collect();
     if fit.starts_with(|first: char| first.is_ascii_digit()) {
         fit.replace_range(..1, "_");
     }
     Cow::Owned(fit)
+}
+
+/// `name`, if it has no more than `max` bytes; otherwise what it begins with, and a number that
+/// tells it from other long ones.
+pub fn shortened(name: &str, max: usize) -> String {
+    if name.len() <= max {
+        return name.to_owned();
+    }
+    // FNV-1a: the same on every machine.
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let number = format!("_{hash:016x}");
+    let mut end = max.saturating_sub(number.len());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{number}", &name[..end])
 }
 
 /// The name by which BTF can know the base type `name`, of which each word is made an identifier:
@@ -89,6 +106,15 @@ mod tests {
         }
         assert_eq!(btf_name("".into()), "");
         assert_eq!(btf_name("vector<int>".into()), "vector_int_");
+    }
+
+    #[test]
+    fn long_names_stay_apart() {
+        let long = "ü".repeat(NAME_MAX);
+        let (one, other) = (format!("{long}1"), format!("{long}2"));
+        let (one, other) = (btf_name(one.into()), btf_name(other.into()));
+        assert!(is_identifier(&one) && is_identifier(&other));
+        assert_ne!(one, other);
     }
 
     #[test]

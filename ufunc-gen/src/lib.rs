@@ -21,6 +21,7 @@
 //! [`relocation`] prepares the same types for CO-RE relocations, and [`metadata`] is what the module says of itself, which `loader` reads back from a loaded one.
 
 pub mod btf;
+pub mod debugfile;
 pub mod dwarf;
 pub mod elf;
 pub mod ident;
@@ -30,3 +31,4 @@ pub mod module;
 pub mod output;
 pub mod relocation;
 pub mod ufunc;
+pub mod userspace;

@@ -2,15 +2,18 @@
 //! `ufunc-gen`: the command line over the library of the same name.
 
 mod args;
+mod command;
 mod list;
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
-use ufunc_gen::dwarf::{DebugInfo, Sections};
+use ufunc_gen::debugfile::{DebugFiles, Search};
+use ufunc_gen::dwarf::{DebugInfo, SplitFiles};
 use ufunc_gen::elf::{Host, HostFile};
 use ufunc_gen::ident::is_identifier;
 use ufunc_gen::module::{Module, collision, rust_source};
@@ -43,13 +46,19 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<ExitCode> {
     let (host_args, list) = match (&cli.command, &cli.host) {
         (Some(Command::List { host, json }), _) => (host, Some(*json)),
+        (Some(Command::Btf(args)), _) => return command::btf::run(args),
+        (Some(Command::Merge(args)), _) => return command::merge::run(args),
         (None, Some(host)) => (host, None),
         (None, None) => anyhow::bail!("no application was given; see ufunc-gen --help"),
     };
     let file = HostFile::open(&host_args.app)?;
     let host = file.parse()?;
-    let sections = Sections::load(&host)?;
-    let debug = DebugInfo::new(&sections)?;
+    host.require_extendable()?;
+    let search = Search::new(host_args.debug_dir.iter().cloned());
+    let files = DebugFiles::find(&host, &search)?;
+    let sections = files.load()?;
+    let split = SplitFiles::find(&host, &files, &search, &sections)?;
+    let debug = DebugInfo::new(&sections, &split)?;
     let chosen = ufunc::choose(&host, &debug, &choice(host_args)?)?;
     tell(&chosen, host_args.verbose, list.is_some());
     let module = Module::new(&host, &debug, chosen.ufuncs)?;
@@ -119,8 +128,7 @@ fn check(path: &Path, source: &str) -> Result<ExitCode> {
     Ok(ExitCode::from(STALE))
 }
 
-/// Tells the user something, on standard error.
-#[expect(clippy::print_stderr, reason = "the one place that does")]
+/// Tells the user something, on standard error. Where nobody listens that is no error.
 fn complain(message: &str) {
-    eprintln!("ufunc-gen: {message}");
+    let _ = io::stderr().write_all(format!("ufunc-gen: {message}\n").as_bytes());
 }

@@ -6,28 +6,41 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Resource, getrlimit};
 use similar::{ChangeTag, TextDiff};
 
-/// Writes `text` to `path`, whole or not at all: to a file beside it, which then takes its place.
-pub fn write_file(path: &Path, text: &str) -> Result<()> {
+/// Writes `contents` to `path`, whole or not at all: to a file beside it, which then takes its
+/// place. A link's target is written, and the link stays.
+pub fn write_file(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
+    let contents = contents.as_ref();
     let context = || format!("failed to write {}", path.display());
-    let folder = match path.parent() {
+    // A device or pipe cannot be replaced, and must not be.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return through_pipe(fs::write(path, contents)).with_context(context);
+    }
+    let target = fs::canonicalize(path);
+    let target = target.as_deref().unwrap_or(path);
+    let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // A device or pipe cannot be replaced, and must not be.
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return fs::write(path, text).with_context(context);
-    }
+    // Writing past it would end the process, and leave the unfinished file behind.
+    let limit = getrlimit(Resource::Fsize).current;
+    ensure!(
+        limit.is_none_or(|limit| contents.len() as u64 <= limit),
+        "{}: {} bytes are more than a file may have (ulimit -f)",
+        context(),
+        contents.len()
+    );
     let mut file = tempfile::Builder::new()
         .prefix(".ufunc-gen.")
-        .permissions(permissions(path))
+        .permissions(permissions(target))
         .tempfile_in(folder)
         .with_context(context)?;
-    file.write_all(text.as_bytes()).with_context(context)?;
+    file.write_all(contents).with_context(context)?;
     file.as_file().sync_all().with_context(context)?;
-    file.persist(path).map_err(|error| error.error).with_context(context)?;
+    file.persist(target).map_err(|error| error.error).with_context(context)?;
     Ok(())
 }
 
@@ -38,12 +51,18 @@ fn permissions(path: &Path) -> fs::Permissions {
     found.unwrap_or_else(|_| fs::Permissions::from_mode(0o666))
 }
 
-/// Writes `text` to standard output. A reader that has seen enough is no error.
-pub fn write_stdout(text: &str) -> Result<()> {
+/// Writes `contents` to standard output. A reader that has seen enough is no error.
+pub fn write_stdout(contents: impl AsRef<[u8]>) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    let written = stdout.write_all(contents.as_ref()).and_then(|()| stdout.flush());
+    through_pipe(written).context("failed to write to standard output")
+}
+
+/// Takes it for a success that whoever reads has seen enough.
+fn through_pipe(written: io::Result<()>) -> io::Result<()> {
+    match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("failed to write to standard output"),
+        written => written,
     }
 }
 

@@ -419,7 +419,7 @@ fn functions_in_namespaces_are_found_by_their_cpp_names() {
             let output = generate(&[&app]).ok();
             let expected = ["_ZN2ns8checkoutEi", "_ZN2ns9hand_backEPNS_7sessionE"];
             assert_eq!(kfuncs(&output.stdout), expected, "{compiler} {dwarf}");
-            assert!(output.stdout.contains("STRUCT session\n"), "{}", output.stdout);
+            assert!(output.stdout.contains("STRUCT ns__session\n"), "{}", output.stdout);
         }
     }
 }
@@ -443,7 +443,7 @@ fn a_type_in_a_namespace_is_found_in_another_file() {
         let sources = [("main.cpp", MAIN), ("other.cpp", OTHER), ("body.cpp", BODY)];
         let app = lab.build_files(compiler, &["-g", "-O1"], &sources);
         let source = generate(&[&app]).ok().stdout;
-        assert!(source.contains("STRUCT session\n"), "{source}");
+        assert!(source.contains("STRUCT ns__session\n"), "{source}");
         assert!(source.contains("next\\0"), "{source}");
     }
 }
@@ -461,7 +461,7 @@ fn a_class_within_a_class_is_not_one_outside() {
         let sources = [("main.cpp", MAIN), ("other.cpp", OTHER)];
         let app = lab.build_files(compiler, &["-g"], &sources);
         let source = generate(&[&app]).ok().stdout;
-        assert!(source.contains("FWD inner\n"), "{source}");
+        assert!(source.contains("FWD outer__inner\n"), "{source}");
     }
 }
 

@@ -271,16 +271,17 @@ impl<'t, 'a> Types<'t, 'a> {
     ///
     /// Fails if one contains itself, or is a pointer to nothing but itself: `env_stack_push()`.
     fn sizes(&self) -> Result<Sizes> {
-        self.in_order(|ty| match ty {
-            Type::Ptr(target) => vec![*target],
-            _ => ty.modified().into_iter().collect(),
+        let only = |id: TypeId, n: usize| (n == 0).then_some(id);
+        self.in_order(|ty, n| match ty {
+            Type::Ptr(target) => only(*target, n),
+            _ => ty.modified().and_then(|target| only(target, n)),
         })?;
-        let order = self.in_order(|ty| match ty {
-            Type::Array { element, .. } => vec![*element],
+        let order = self.in_order(|ty, n| match ty {
+            Type::Array { element, .. } => only(*element, n),
             Type::Struct(composite) | Type::Union(composite) => {
-                composite.members.iter().map(|member| member.ty).collect()
+                composite.members.get(n).map(|member| member.ty)
             }
-            _ => ty.modified().into_iter().collect(),
+            _ => ty.modified().and_then(|target| only(target, n)),
         })?;
         let mut sizes = Sizes(vec![None; self.types.len()]);
         for index in order {
@@ -300,10 +301,11 @@ impl<'t, 'a> Types<'t, 'a> {
         Ok(sizes)
     }
 
-    /// Places of all types, each after those that `needs` gives for it.
+    /// Places of all types, each after those that it needs: `need` gives the one of that number, if
+    /// there are so many.
     ///
     /// Fails if a type needs itself.
-    fn in_order(&self, needs: impl Fn(&Type<'_>) -> Vec<TypeId>) -> Result<Vec<usize>> {
+    fn in_order(&self, need: impl Fn(&Type<'_>, usize) -> Option<TypeId>) -> Result<Vec<usize>> {
         #[derive(Clone, Copy, PartialEq)]
         enum State {
             New,
@@ -311,27 +313,29 @@ impl<'t, 'a> Types<'t, 'a> {
             Done,
         }
         let mut states = vec![State::New; self.types.len()];
-        let mut order = Vec::new();
-        // What is being looked at, with what it still needs: no recursion, however deep it goes.
-        let mut open = Vec::<(usize, Vec<TypeId>)>::new();
+        let mut order = Vec::with_capacity(self.types.len());
+        // What is being looked at, with the number of what it needs next: no recursion, however deep
+        // it goes.
+        let mut open = Vec::<(usize, usize)>::new();
         for root in 0..self.types.len() {
             if states[root] != State::New {
                 continue;
             }
             states[root] = State::Open;
-            open.push((root, needs(self.types[root])));
-            while let Some((index, needed)) = open.last_mut() {
-                let Some(next) = needed.pop() else {
+            open.push((root, 0));
+            while let Some((index, number)) = open.last_mut() {
+                let Some(next) = need(self.types[*index], *number) else {
                     states[*index] = State::Done;
                     order.push(*index);
                     open.pop();
                     continue;
                 };
+                *number += 1;
                 let Some(next) = (next.0 as usize).checked_sub(1) else { continue };
                 match states[next] {
                     State::New => {
                         states[next] = State::Open;
-                        open.push((next, needs(self.types[next])));
+                        open.push((next, 0));
                     }
                     State::Open => bail!(self.refusal(next, "it contains itself".to_owned())),
                     State::Done => {}
@@ -365,18 +369,18 @@ fn check_composite(composite: &Composite<'_>, union: bool) -> Verdict {
     })?;
     let mut last = 0;
     for member in &composite.members {
-        let name = member.name.escape_debug();
+        let name = || member.name.escape_debug();
         demand(member.name.is_empty() || is_identifier(&member.name), || {
-            format!("the name of its member '{name}' is no identifier")
+            format!("the name of its member '{}' is no identifier", name())
         })?;
-        demand(member.ty != TypeId::VOID, || format!("its member '{name}' is void"))?;
+        demand(member.ty != TypeId::VOID, || format!("its member '{}' is void", name()))?;
         demand(!union || member.bit_offset == 0, || {
-            format!("its member '{name}' does not begin at its start")
+            format!("its member '{}' does not begin at its start", name())
         })?;
-        demand(last <= member.bit_offset, || format!("its member '{name}' is out of order"))?;
+        demand(last <= member.bit_offset, || format!("its member '{}' is out of order", name()))?;
         last = member.bit_offset;
         demand(member.bit_offset.div_ceil(8) <= composite.size, || {
-            format!("its member '{name}' begins behind its end")
+            format!("its member '{}' begins behind its end", name())
         })?;
     }
     Ok(())

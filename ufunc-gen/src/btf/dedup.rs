@@ -3,14 +3,13 @@
 //!
 //! Every compile unit brings its own copy of a shared header's types. Two types are equal when
 //! nothing that BTF can say tells them apart: same kind, names, sizes and offsets, and equal types
-//! wherever they refer to others, however far one follows. That is the coarsest partition that is
-//! stable under references, found by refinement: begin with classes of types that look alike, then
-//! split classes whose members refer to different classes until nothing splits. Cycles, which
-//! every linked list has, need no special care.
+//! wherever they refer to others, however far one follows; see [`partition`](super::partition).
 
-use std::collections::HashMap;
+use hashbrown::HashTable;
 
-use super::{Type, TypeId};
+use super::hash::Hasher;
+use super::partition::Graph;
+use super::{Composite, Type, TypeId};
 
 /// Merges equal types in `types`, the first of which has the id `first`. References to ids below
 /// `first` (a base's types, `void`) are left as they are.
@@ -18,15 +17,15 @@ use super::{Type, TypeId};
 /// Of equal types the first one stays, so the order is kept. Returns the merged types and the new
 /// id of each old one.
 pub fn dedup<'a>(types: Vec<Type<'a>>, first: u32) -> (Vec<Type<'a>>, Vec<TypeId>) {
-    let classes = classes(&types, first);
+    let classes = Shapes::new(&types, first).classes();
     // Classes are numbered by first appearance, so a class's number is its type's new place.
     let new_ids: Vec<TypeId> = classes.iter().map(|&class| TypeId(first + class)).collect();
     let mut merged = Vec::new();
     for (mut ty, &class) in types.into_iter().zip(&classes) {
         if class as usize == merged.len() {
             ty.for_each_ref_mut(|id| {
-                if let Some(index) = index(*id, first) {
-                    *id = new_ids[index];
+                if let Some(new) = index(*id, first).and_then(|index| new_ids.get(index)) {
+                    *id = *new;
                 }
             });
             merged.push(ty);
@@ -35,93 +34,129 @@ pub fn dedup<'a>(types: Vec<Type<'a>>, first: u32) -> (Vec<Type<'a>>, Vec<TypeId
     (merged, new_ids)
 }
 
-/// The class of each type; classes are numbered by their first member's place.
-fn classes(types: &[Type<'_>], first: u32) -> Vec<u32> {
-    let mut partition = Partition::by_shape(types, first);
-    let mut references = vec![Vec::new(); types.len()];
-    let mut referrers = vec![Vec::new(); types.len()];
-    for (place, ty) in types.iter().enumerate() {
-        ty.for_each_ref(|id| references[place].extend(index(id, first)));
-        references[place].iter().for_each(|&target: &usize| referrers[target].push(place));
-    }
-    let mut suspects: Vec<usize> = (0..types.len()).collect();
-    while !suspects.is_empty() {
-        // Only who refers to what has just moved to another class can be told apart by it.
-        let moved = partition.split(&suspects, &references);
-        suspects = moved.into_iter().flat_map(|place| &referrers[place]).copied().collect();
-        suspects.sort_unstable();
-        suspects.dedup();
-    }
-    let mut numbers = HashMap::new();
-    let number = |class| {
-        let next = numbers.len() as u32;
-        *numbers.entry(class).or_insert(next)
-    };
-    partition.classes.into_iter().map(number).collect()
+/// Makes a graph of types: each type's shape is what it says but for the types it refers to.
+struct Shapes<'t> {
+    graph: Graph,
+    hasher: Hasher,
+    /// Finds the number of a name.
+    names: HashTable<(u64, &'t str, u32)>,
+    /// Id of the first type.
+    first: u32,
+    /// The number of types.
+    count: usize,
 }
 
-/// Classes of types that nothing has told apart so far.
-struct Partition {
-    /// The class of each type.
-    classes: Vec<u32>,
-    /// Number of types in each class.
-    sizes: Vec<usize>,
-}
+impl<'t> Shapes<'t> {
+    fn new(types: &'t [Type<'_>], first: u32) -> Self {
+        let mut shapes = Shapes {
+            graph: Graph::with_capacity(types.len()),
+            hasher: Hasher::new(),
+            names: HashTable::new(),
+            first,
+            count: types.len(),
+        };
+        types.iter().for_each(|ty| shapes.add(ty));
+        shapes
+    }
 
-impl Partition {
-    /// Classes of types that differ in nothing but what they refer to.
-    fn by_shape(types: &[Type<'_>], first: u32) -> Self {
-        let mut shapes = HashMap::new();
-        let (mut classes, mut sizes) = (Vec::new(), Vec::new());
-        for ty in types {
-            let mut shape = ty.clone();
-            shape.for_each_ref_mut(|id| {
-                if index(*id, first).is_some() {
-                    *id = TypeId(u32::MAX);
+    fn classes(self) -> Vec<u32> {
+        self.graph.classes()
+    }
+
+    fn add(&mut self, ty: &'t Type<'_>) {
+        self.graph.word(ty.kind());
+        self.name(ty.name());
+        match ty {
+            Type::Int { size, encoding, bit_offset, bits, .. } => {
+                let flags = [encoding.signed, encoding.char, encoding.bool];
+                self.graph.words(&flags.map(u32::from));
+                self.graph.words(&[*size, u32::from(*bit_offset), u32::from(*bits)]);
+            }
+            Type::Ptr(target)
+            | Type::Volatile(target)
+            | Type::Const(target)
+            | Type::Restrict(target)
+            | Type::Typedef { target, .. }
+            | Type::TypeTag { target, .. } => self.reference(*target),
+            Type::Array { element, index, count } => {
+                self.graph.word(*count);
+                self.reference(*element);
+                self.reference(*index);
+            }
+            Type::Struct(composite) | Type::Union(composite) => self.composite(composite),
+            Type::Enum { size, signed, values, .. } => {
+                self.graph.words(&[*size, u32::from(*signed), values.len() as u32]);
+                for (name, value) in values {
+                    self.name(name);
+                    self.graph.word(*value);
                 }
-            });
-            let next = shapes.len() as u32;
-            let class = *shapes.entry(shape).or_insert(next);
-            if class == next {
-                sizes.push(0);
             }
-            sizes[class as usize] += 1;
-            classes.push(class);
+            Type::Enum64 { size, signed, values, .. } => {
+                self.graph.words(&[*size, u32::from(*signed), values.len() as u32]);
+                for (name, value) in values {
+                    self.name(name);
+                    self.graph.words(&[*value as u32, (*value >> 32) as u32]);
+                }
+            }
+            Type::Fwd { union, .. } => self.graph.word((*union).into()),
+            Type::Func { proto: target, linkage, .. } | Type::Var { target, linkage, .. } => {
+                self.graph.word(*linkage as u32);
+                self.reference(*target);
+            }
+            Type::FuncProto { ret, params } => {
+                self.graph.word(params.len() as u32);
+                self.reference(*ret);
+                for param in params {
+                    self.name(&param.name);
+                    self.reference(param.ty);
+                }
+            }
+            Type::Datasec { size, vars, .. } => {
+                self.graph.words(&[*size, vars.len() as u32]);
+                for (id, offset, size) in vars {
+                    self.reference(*id);
+                    self.graph.words(&[*offset, *size]);
+                }
+            }
+            Type::Float { size, .. } => self.graph.word(*size),
+            Type::DeclTag { target, component, .. } => {
+                self.graph.word(*component as u32);
+                self.reference(*target);
+            }
         }
-        Partition { classes, sizes }
+        self.graph.end_node();
     }
 
-    /// Splits the classes of `suspects` by the classes that they refer to. Gives the places of
-    /// those that moved to a new class.
-    ///
-    /// In each class the types that are no suspects must refer to the same classes, and none of
-    /// them to a class to which a suspect refers in their place: which is so if the suspects are
-    /// all that refer to what moved last.
-    fn split(&mut self, suspects: &[usize], references: &[Vec<usize>]) -> Vec<usize> {
-        let mut parts = HashMap::<u32, HashMap<Vec<u32>, Vec<usize>>>::new();
-        for &place in suspects {
-            let targets = references[place].iter().map(|&target| self.classes[target]).collect();
-            let parts = parts.entry(self.classes[place]).or_default();
-            parts.entry(targets).or_default().push(place);
+    fn composite(&mut self, composite: &'t Composite<'_>) {
+        self.graph.words(&[composite.size, composite.members.len() as u32]);
+        for member in &composite.members {
+            self.name(&member.name);
+            self.graph.words(&[member.bit_offset, member.bitfield_size.into()]);
+            self.reference(member.ty);
         }
-        let mut moved = Vec::new();
-        for (class, parts) in parts {
-            let mut parts: Vec<_> = parts.into_values().collect();
-            parts.sort_by_key(Vec::len);
-            let suspected: usize = parts.iter().map(Vec::len).sum();
-            if suspected == self.sizes[class as usize] {
-                // The largest part stays, so that little moves.
-                parts.pop();
+    }
+
+    fn reference(&mut self, id: TypeId) {
+        match index(id, self.first).filter(|&index| index < self.count) {
+            Some(index) => {
+                self.graph.word(1);
+                self.graph.reference(index as u32);
             }
-            for part in parts {
-                let new = self.sizes.len() as u32;
-                self.sizes[class as usize] -= part.len();
-                self.sizes.push(part.len());
-                part.iter().for_each(|&place| self.classes[place] = new);
-                moved.extend(part);
-            }
+            // One of the base's: it tells types apart by itself.
+            None => self.graph.words(&[0, id.0]),
         }
-        moved
+    }
+
+    fn name(&mut self, name: &'t str) {
+        if name.is_empty() {
+            return self.graph.word(0);
+        }
+        let hash = self.hasher.bytes(name.as_bytes());
+        let next = self.names.len() as u32 + 1;
+        let is_equal = |known: &(u64, &str, u32)| known.0 == hash && known.1 == name;
+        let entry = self.names.entry(hash, is_equal, |known| known.0);
+        let number = entry.or_insert((hash, name, next)).get().2;
+        self.graph.word(number);
     }
 }
 
@@ -133,7 +168,33 @@ fn index(id: TypeId, first: u32) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::btf::{Composite, Member};
+    use crate::btf::Member;
+    use crate::btf::testing::any_types;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn merging_again_changes_nothing(types in any_types(40)) {
+            let (merged, _) = dedup(types, 1);
+            let (again, ids) = dedup(merged.clone(), 1);
+            prop_assert!(ids.iter().map(|id| id.0).eq(1..=merged.len() as u32));
+            prop_assert_eq!(again, merged);
+        }
+
+        #[test]
+        fn every_type_stays_what_it_was(types in any_types(40)) {
+            let (merged, ids) = dedup(types.clone(), 1);
+            for (ty, id) in types.iter().zip(&ids) {
+                let mut expected = ty.clone();
+                expected.for_each_ref_mut(|id| {
+                    if *id != TypeId::VOID {
+                        *id = ids[id.0 as usize - 1];
+                    }
+                });
+                prop_assert_eq!(&merged[id.0 as usize - 1], &expected);
+            }
+        }
+    }
 
     fn list(name: &'static str, next: u32) -> Type<'static> {
         let next =

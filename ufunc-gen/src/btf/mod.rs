@@ -13,10 +13,61 @@ pub mod decode;
 pub mod dedup;
 pub mod encode;
 pub mod fit;
+mod form;
+mod hash;
 pub mod merge;
+mod partition;
+pub mod raw;
+pub mod source;
+#[cfg(test)]
+mod testing;
 pub mod view;
 
 use std::borrow::Cow;
+
+/// Calls `$visit` with each reference in the type `$ty`, whose lists are gone through by `$iter`:
+/// one list of the references, for readers and writers.
+macro_rules! references {
+    ($ty:expr, $iter:ident, $visit:expr) => {{
+        let mut visit = $visit;
+        match $ty {
+            Type::Int { .. }
+            | Type::Enum { .. }
+            | Type::Enum64 { .. }
+            | Type::Fwd { .. }
+            | Type::Float { .. } => {}
+            Type::Ptr(target)
+            | Type::Volatile(target)
+            | Type::Const(target)
+            | Type::Restrict(target)
+            | Type::Typedef { target, .. }
+            | Type::Func { proto: target, .. }
+            | Type::Var { target, .. }
+            | Type::DeclTag { target, .. }
+            | Type::TypeTag { target, .. } => visit(target),
+            Type::Array { element, index, .. } => {
+                visit(element);
+                visit(index);
+            }
+            Type::Struct(composite) | Type::Union(composite) => {
+                for Member { ty, .. } in composite.members.$iter() {
+                    visit(ty);
+                }
+            }
+            Type::FuncProto { ret, params } => {
+                visit(ret);
+                for Param { ty, .. } in params.$iter() {
+                    visit(ty);
+                }
+            }
+            Type::Datasec { vars, .. } => {
+                for (id, ..) in vars.$iter() {
+                    visit(id);
+                }
+            }
+        }
+    }};
+}
 
 /// First two bytes of every BTF blob.
 pub const MAGIC: u16 = 0xeb9f;
@@ -238,40 +289,11 @@ impl<'a> Type<'a> {
 
     /// Calls `visit` with every reference to another type, in a fixed order.
     pub fn for_each_ref(&self, mut visit: impl FnMut(TypeId)) {
-        // One list of the references serves readers and writers: a copy is cheap beside a second
-        // match over all kinds that could drift apart from the first.
-        self.clone().for_each_ref_mut(|id| visit(*id));
+        references!(self, iter, |id: &TypeId| visit(*id));
     }
 
     /// Calls `visit` with every reference to another type, which it may change.
-    pub fn for_each_ref_mut(&mut self, mut visit: impl FnMut(&mut TypeId)) {
-        match self {
-            Type::Int { .. }
-            | Type::Enum { .. }
-            | Type::Enum64 { .. }
-            | Type::Fwd { .. }
-            | Type::Float { .. } => {}
-            Type::Ptr(target)
-            | Type::Volatile(target)
-            | Type::Const(target)
-            | Type::Restrict(target)
-            | Type::Typedef { target, .. }
-            | Type::Func { proto: target, .. }
-            | Type::Var { target, .. }
-            | Type::DeclTag { target, .. }
-            | Type::TypeTag { target, .. } => visit(target),
-            Type::Array { element, index, .. } => {
-                visit(element);
-                visit(index);
-            }
-            Type::Struct(composite) | Type::Union(composite) => {
-                composite.members.iter_mut().for_each(|member| visit(&mut member.ty));
-            }
-            Type::FuncProto { ret, params } => {
-                visit(ret);
-                params.iter_mut().for_each(|param| visit(&mut param.ty));
-            }
-            Type::Datasec { vars, .. } => vars.iter_mut().for_each(|(id, ..)| visit(id)),
-        }
+    pub fn for_each_ref_mut(&mut self, visit: impl FnMut(&mut TypeId)) {
+        references!(self, iter_mut, visit);
     }
 }

@@ -2,16 +2,17 @@
 //! Where the application's named types are defined, whatever file asks.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Mutex;
 
 use anyhow::Result;
 use gimli::DwTag;
 
-use super::scope::{Scopes, is_scope};
-use super::types::member_location;
-use super::walk::Walk;
-use super::{DebugInfo, Die, DieRef, UnitIndex, flag, number};
+use super::entry::{DieRef, Entry};
+use super::raw::RawType;
+use super::scope::{Scopes, is_namespace, is_scope};
+use super::{DebugInfo, Unit, Walk};
+use crate::ident::btf_name;
 
 /// Namespaces of type names: a struct and an enum of one name have nothing to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,69 +39,70 @@ impl TagClass {
     }
 }
 
-/// What C identifies a type with, across files.
+/// What identifies a type across files: its name in BTF.
 type Key<'a> = (TagClass, Cow<'a, str>);
 
 /// Where named types are defined.
 #[derive(Default)]
 pub(super) struct Definitions<'a> {
     places: HashMap<Key<'a>, Vec<DieRef>>,
-    /// Names, with their namespaces, of the types that are in one.
-    scoped: HashMap<DieRef, Cow<'a, str>>,
-    /// Declarations in a file's scope.
-    global: HashSet<DieRef>,
     /// From a declaration to the definition that says it completes it (GCC has these for types in
     /// namespaces, even in one file).
     completed: HashMap<DieRef, DieRef>,
     /// What was decided already: many files declare the same types.
-    decided: RefCell<HashMap<Key<'a>, Option<DieRef>>>,
+    decided: Mutex<HashMap<Key<'a>, Option<DieRef>>>,
+}
+
+/// A definition in one unit.
+struct Found<'a> {
+    key: Key<'a>,
+    place: DieRef,
+    /// The declaration that it completes.
+    completes: Option<DieRef>,
 }
 
 impl<'a> DebugInfo<'a> {
-    /// The one definition of the type called `name`; `None` if there is none, or if files define
-    /// it differently.
+    /// The one definition of the type that BTF knows as `name`; `None` if there is none, or if
+    /// files define it differently.
     pub fn find_type(&self, class: TagClass, name: &str) -> Result<Option<DieRef>> {
         self.decide((class, Cow::Owned(name.to_owned())))
     }
 
-    /// Whether some file defines a type called `name`, in whatever way.
+    /// Whether some file defines a type that BTF knows as `name`, in whatever way.
     pub fn defines(&self, class: TagClass, name: &str) -> Result<bool> {
         Ok(self.definitions()?.places.contains_key(&(class, Cow::Borrowed(name))))
     }
 
     /// The one definition of a type that `entry` only declares; `None` if `entry` is none such,
     /// or the definition is missing or not certain.
-    pub(super) fn definition(&self, unit: UnitIndex, entry: &Die<'a>) -> Result<Option<DieRef>> {
+    pub(super) fn definition(&self, unit: &Unit<'a>, entry: &Entry<'a>) -> Result<Option<DieRef>> {
         let Some(class) = TagClass::of(entry.tag) else { return Ok(None) };
-        if !flag(entry, gimli::DW_AT_declaration) {
+        if !entry.declaration {
             return Ok(None);
         }
-        let place = self.offset_of(unit, entry);
-        let definitions = self.definitions()?;
-        if let Some(&definition) = definitions.completed.get(&place) {
+        if let Some(definition) = entry.signature {
             return Ok(Some(definition));
         }
-        if let Some(name) = definitions.scoped.get(&place) {
-            return self.decide((class, name.clone()));
+        if let Some(&definition) = self.definitions()?.completed.get(&entry.at) {
+            return Ok(Some(definition));
         }
-        // One within a class is another type than one of that name outside; C has no such types.
-        if !definitions.global.contains(&place) && !self.compiler(unit)?.c {
-            return Ok(None);
-        }
-        match self.string(unit, entry, gimli::DW_AT_name) {
-            Some(name) => self.decide((class, name)),
+        match self.qualified_name(unit, entry)? {
+            Some(name) => self.decide((class, btf_name(name))),
             None => Ok(None),
         }
     }
 
     fn decide(&self, key: Key<'a>) -> Result<Option<DieRef>> {
         let definitions = self.definitions()?;
-        if let Some(decided) = definitions.decided.borrow().get(&key) {
-            return Ok(*decided);
+        let decided = |key: &Key<'a>| definitions.decided.lock().ok()?.get(key).copied();
+        if let Some(decided) = decided(&key) {
+            return Ok(decided);
         }
         let places = definitions.places.get(&key).map(Vec::as_slice).unwrap_or_default();
         let decided = self.common(places)?;
-        definitions.decided.borrow_mut().insert(key, decided);
+        if let Ok(mut memory) = definitions.decided.lock() {
+            memory.insert(key, decided);
+        }
         Ok(decided)
     }
 
@@ -118,100 +120,103 @@ impl<'a> DebugInfo<'a> {
         Ok(Some(first))
     }
 
-    /// All definitions of named types that stand in a file's or a namespace's scope.
+    /// All definitions of named types.
     fn definitions(&self) -> Result<&Definitions<'a>> {
         if let Some(definitions) = self.definitions.get() {
             return Ok(definitions);
         }
+        let units = self.for_units(|unit| self.definitions_in(unit))?;
         let mut found = Definitions::default();
-        for unit in self.units() {
-            let mut scopes = Scopes::new();
-            let mut walk = Walk::new(self, unit, None)?;
-            while let Some(entry) = walk.next()? {
-                if entry.depth == 0 {
-                    continue;
-                }
-                scopes.leave(entry.depth);
-                if is_scope(entry) {
-                    let name = self.string(unit, entry, gimli::DW_AT_name);
-                    scopes.enter(self, unit, entry, name.as_deref())?;
-                    continue;
-                }
-                if let Some(class) = TagClass::of(entry.tag) {
-                    self.add_type(&mut found, class, unit, entry, scopes.current())?;
-                }
-                walk.skip_children()?;
+        for definition in units.into_iter().flatten() {
+            if let Some(declaration) = definition.completes {
+                found.completed.insert(declaration, definition.place);
             }
+            found.places.entry(definition.key).or_default().push(definition.place);
         }
         Ok(self.definitions.get_or_init(|| found))
     }
 
-    /// Takes note of `entry`, a type in the scope `scope`.
-    fn add_type(
+    /// The definitions in one unit, outside of functions.
+    fn definitions_in(&self, unit: &Unit<'a>) -> Result<Vec<Found<'a>>> {
+        let mut found = Vec::new();
+        let mut scopes = Scopes::new();
+        let mut walk = Walk::new(self, unit)?;
+        walk.next()?;
+        // C has no types within types.
+        let is_interesting = |tag| TagClass::of(tag).is_some() || is_namespace(tag);
+        while let Some(&entry) =
+            walk.next_among(0, |tag, depth| is_interesting(tag) || (unit.compiler.c && depth == 1))?
+        {
+            scopes.leave(entry.depth);
+            if !is_interesting(entry.tag) {
+                walk.skip_children()?;
+                continue;
+            }
+            if let Some(class) = TagClass::of(entry.tag)
+                && !entry.declaration
+                && let Some(name) = self.name_in(unit, &entry, scopes.current())?
+            {
+                let key = (class, btf_name(name));
+                found.push(Found { key, place: entry.at, completes: entry.specification });
+            }
+            let enters = is_scope(entry.tag) && entry.has_children && !unit.compiler.c;
+            match enters || is_namespace(entry.tag) {
+                true => scopes.enter(self, &entry),
+                false => walk.skip_children()?,
+            }
+        }
+        Ok(found)
+    }
+
+    /// The name of `entry`, which stands in `scope`.
+    fn name_in(
         &self,
-        found: &mut Definitions<'a>,
-        class: TagClass,
-        unit: UnitIndex,
-        entry: &Die<'a>,
+        unit: &Unit<'a>,
+        entry: &Entry<'a>,
         scope: &str,
-    ) -> Result<()> {
-        let place = self.offset_of(unit, entry);
-        let is_definition = !flag(entry, gimli::DW_AT_declaration);
-        let declaration = self.reference(unit, entry, gimli::DW_AT_specification)?;
-        if let Some(declaration) = declaration.filter(|_| is_definition) {
-            found.completed.insert(declaration, place);
-            // One in a class has no name by which another file could mean it.
-            if let Some(name) = found.scoped.get(&declaration) {
-                let key = (class, name.clone());
-                found.places.entry(key).or_default().push(place);
-            }
-            return Ok(());
+    ) -> Result<Option<Cow<'a, str>>> {
+        if entry.specification.is_some() {
+            return self.qualified_name(unit, entry);
         }
-        let Some(name) = self.string(unit, entry, gimli::DW_AT_name) else { return Ok(()) };
-        let name = match scope {
-            "" => {
-                if !is_definition {
-                    found.global.insert(place);
-                }
-                name
-            }
-            scope => {
-                let name = Cow::Owned(format!("{scope}{name}"));
-                found.scoped.insert(place, Cow::clone(&name));
-                name
-            }
-        };
-        if is_definition {
-            found.places.entry((class, name)).or_default().push(place);
-        }
-        Ok(())
+        let Some(name) = entry.name.text() else { return Ok(None) };
+        Ok(Some(match scope {
+            "" => name,
+            scope => Cow::Owned(format!("{scope}{name}")),
+        }))
     }
 
     fn layout(&self, die: DieRef) -> Result<Layout<'a>> {
         let (unit, entry) = self.die(die)?;
-        let mut members = Vec::new();
-        let mut walk = Walk::new(self, unit, Some(entry.offset))?;
+        let mut raw = RawType::default();
+        let mut walk = Walk::at(self, unit, entry.at)?;
         walk.next()?;
-        while let Some(child) = walk.next()? {
-            if child.tag == gimli::DW_TAG_member {
-                let name = self.string(unit, child, gimli::DW_AT_name);
-                let ty = self.reference(unit, child, gimli::DW_AT_type)?;
-                members.push((name, member_location(self, unit, child)?, self.c_name(ty)?));
-            }
-            walk.skip_children()?;
+        raw.read(self, unit, &mut walk)?;
+        let mut parts = Vec::new();
+        for part in &raw.parts {
+            parts.push(LayoutPart {
+                name: part.name.bytes(),
+                place: (part.bit_offset, part.bits),
+                value: part.value,
+                ty: self.c_name(part.ty)?,
+            });
         }
-        let target = self.reference(unit, &entry, gimli::DW_AT_type)?;
-        let target = self.c_name(target)?;
-        Ok(Layout { size: number(&entry, gimli::DW_AT_byte_size), target, members })
+        Ok(Layout { size: raw.size, target: self.c_name(raw.target)?, parts })
     }
 }
 
 /// What two definitions of one type must have in common.
 #[derive(PartialEq)]
 struct Layout<'a> {
-    size: Option<u64>,
+    size: u64,
     /// What a typedef stands for.
     target: String,
-    /// Names, offsets and types.
-    members: Vec<(Option<Cow<'a, str>>, u64, String)>,
+    parts: Vec<LayoutPart<'a>>,
+}
+
+#[derive(PartialEq)]
+struct LayoutPart<'a> {
+    name: &'a [u8],
+    place: (u64, u64),
+    value: i128,
+    ty: String,
 }

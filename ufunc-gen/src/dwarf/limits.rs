@@ -6,8 +6,7 @@
 //! days. What compilers write costs about as much as it is long, so limits that are several times
 //! that are never met but on purpose.
 
-use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, bail};
 use gimli::{Reader as _, Section as _};
@@ -19,72 +18,95 @@ const READINGS: usize = 16;
 /// What is always allowed, in bytes or entries.
 const ALLOWANCE: usize = 1 << 20;
 
-/// What is left of an amount of work that is known beforehand.
+/// What is left of an amount of work that is known beforehand. Shared by threads.
 #[derive(Debug)]
-pub(super) struct Budget(Cell<usize>);
+pub(super) struct Budget(AtomicUsize);
 
 impl Budget {
     /// Enough to read `len` bytes several times.
     pub(super) fn new(len: usize) -> Self {
-        Budget(Cell::new(len.saturating_mul(READINGS).saturating_add(ALLOWANCE)))
+        Budget(AtomicUsize::new(len.saturating_mul(READINGS).saturating_add(ALLOWANCE)))
+    }
+
+    /// Adds enough to read another `len` bytes several times.
+    pub(super) fn allow(&mut self, len: usize) {
+        let left = self.0.get_mut();
+        *left = left.saturating_add(len.saturating_mul(READINGS));
     }
 
     /// Takes `amount` away.
     ///
     /// Fails if there is not enough left, which is the case when `section` is a trap.
     pub(super) fn spend(&self, amount: usize, section: &str) -> Result<()> {
-        let Some(left) = self.0.get().checked_sub(amount) else {
+        let take = |left: usize| left.checked_sub(amount);
+        if self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
+            self.0.store(0, Ordering::Relaxed);
             bail!(
                 "reading {section} would take many times as much work as it is long: it is damaged, or was made to keep its readers busy"
             )
-        };
-        self.0.set(left);
+        }
         Ok(())
     }
 }
 
-/// Fails if tables of abbreviations overlap so much that reading them would take forever, and
-/// keeping them would take all the memory.
-pub(super) fn check_abbreviations(dwarf: &gimli::Dwarf<Reader<'_>>) -> Result<()> {
+/// Looks through the tables of abbreviations. Fails if they overlap so much that reading them would
+/// take forever, and keeping them would take all the memory.
+///
+/// Says whether some entry may refer to one of another unit.
+pub(super) fn check_abbreviations(
+    dwarf: &gimli::Dwarf<Reader<'_>>,
+    tables: impl Iterator<Item = usize>,
+) -> Result<bool> {
     let section = dwarf.debug_abbrev.reader();
     let budget = Budget::new(section.len());
-    let mut tables = BTreeSet::new();
-    let mut headers = dwarf.units();
-    // What is wrong with a header is said by whoever needs it.
-    while let Ok(Some(header)) = headers.next() {
-        tables.insert(header.debug_abbrev_offset().0);
-    }
+    let mut tables: Vec<usize> = tables.collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let mut refers_elsewhere = false;
     for table in tables {
         let mut input = *section;
+        // What is wrong with an offset or a table is said by whoever reads it.
         if input.skip(table).is_err() {
             continue;
         }
         let before = input.len();
-        // The same goes for a table that is cut off.
-        let _ = skip_table(&mut input, budget.0.get());
+        let _ = skip_table(&mut input, &mut refers_elsewhere);
         budget.spend(before - input.len(), ".debug_abbrev")?;
     }
-    Ok(())
+    Ok(refers_elsewhere)
 }
 
-/// Goes over one table, to the zero that ends it, or to where it is longer than `limit`.
-fn skip_table(input: &mut Reader<'_>, limit: usize) -> gimli::Result<()> {
-    let start = input.len();
-    while start - input.len() <= limit && input.read_uleb128()? != 0 {
+/// Goes over one table, to the zero that ends it.
+fn skip_table(input: &mut Reader<'_>, refers_elsewhere: &mut bool) -> gimli::Result<()> {
+    while input.read_uleb128()? != 0 {
         input.read_uleb128()?; // tag
         input.skip(1)?; // whether it has children
         loop {
             let (name, form) = (input.read_uleb128()?, input.read_uleb128()?);
-            if form == u64::from(gimli::DW_FORM_implicit_const.0) {
-                input.read_sleb128()?;
-            }
             if (name, form) == (0, 0) {
                 break;
             }
+            let form = gimli::DwForm(form as u16);
+            if form == gimli::DW_FORM_implicit_const {
+                input.read_sleb128()?;
+            }
+            *refers_elsewhere |= ELSEWHERE.contains(&form);
         }
     }
     Ok(())
 }
+
+/// Forms of references that can leave their unit.
+const ELSEWHERE: [gimli::DwForm; 7] = [
+    gimli::DW_FORM_ref_addr,
+    gimli::DW_FORM_ref_sig8,
+    gimli::DW_FORM_ref_sup4,
+    gimli::DW_FORM_ref_sup8,
+    gimli::DW_FORM_GNU_ref_alt,
+    // Any form, even one of these.
+    gimli::DW_FORM_indirect,
+    gimli::DW_FORM_null,
+];
 
 #[cfg(test)]
 mod tests {

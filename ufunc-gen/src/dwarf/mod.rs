@@ -2,260 +2,386 @@
 //! Debug information: the application's functions and types as its compiler described them.
 //!
 //! ```text
-//! .debug_* ──sections──▶ units ──walk──▶ functions           (functions.rs)
-//!                                  └───▶ types as BTF        (types.rs)
-//!                                  └───▶ what a signature needs of a type (shape.rs)
+//! debugfile ──▶ units ──walk──▶ entries ──▶ functions             (functions.rs)
+//!                                      └──▶ types, as BTF has them (raw.rs, types.rs)
+//!                                      └──▶ what a signature needs of a type (shape.rs)
 //! ```
 //!
 //! Every offset and count in here is the input's and is not trusted: nothing recurses, references
 //! are followed a bounded number of steps, and a bad offset is an error that names it.
 
 pub mod definitions;
+pub mod entry;
 pub mod functions;
 mod limits;
-mod scope;
+mod parallel;
+pub mod raw;
+pub(crate) mod scope;
 pub mod shape;
+mod split;
 pub mod types;
+mod unit;
 mod walk;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::OnceLock;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use gimli::{
-    AbbreviationsCacheStrategy, AttributeValue, DebugInfoOffset, DwarfSections, EndianSlice,
-    LittleEndian, Section as _, SectionId, UnitRef,
-};
-use object::{Object as _, ObjectSection as _};
+use anyhow::{Context as _, Result, ensure};
+use gimli::{AttributeValue, DebugTypeSignature, DwoId, UnitHeader};
 
-use crate::elf::Host;
+pub use crate::debugfile::Reader;
+use crate::debugfile::{DebugSections, MissingDwo};
+use entry::{Code, Entry};
 use limits::Budget;
+pub(crate) use unit::Unit;
+use unit::{UnitHead, start_of};
+pub(crate) use walk::Walk;
 
-/// Debug information in memory.
-pub type Reader<'a> = EndianSlice<'a, LittleEndian>;
-/// One debugging information entry, read.
-pub type Die<'a> = gimli::DebuggingInformationEntry<Reader<'a>>;
-/// Where an entry is in `.debug_info`.
-pub type DieRef = DebugInfoOffset<usize>;
-/// The value of an entry's attribute.
-type Value<'a> = AttributeValue<Reader<'a>>;
+pub use entry::DieRef;
+pub use split::SplitFiles;
+pub use unit::UnitIndex;
 
 /// How far a chain of references (typedef of typedef …) is followed before it counts as endless.
-const MAX_CHAIN: usize = 64;
-/// Longest name that is read, in bytes. Mangled names can be long; this is far beyond what can be
-/// lent, and keeps a file whose every entry has a huge name from filling the memory.
-const MAX_NAME: usize = 1 << 13;
-/// A compressed section that claims to grow by more than this is damaged or a trap.
-const MAX_EXPANSION: u64 = 1024;
+pub(crate) const MAX_CHAIN: usize = 64;
 
-/// The debug sections of a file, decompressed where needed.
-pub struct Sections<'a> {
-    sections: DwarfSections<Cow<'a, [u8]>>,
+/// One of the files that make up the debug information of an application.
+pub struct Part<'a> {
+    dwarf: gimli::Dwarf<Reader<'a>>,
+    /// For messages.
     shown: String,
+    /// Number of its `.debug_info`.
+    info_section: u16,
+    /// Place in the list of parts of the file that this one and others share (`dwz -m`).
+    supplementary: Option<usize>,
+    lines: Lines,
 }
 
-impl<'a> Sections<'a> {
-    /// Finds the debug sections of `host`.
-    ///
-    /// Fails if there are none or if one cannot be decompressed.
-    pub fn load(host: &Host<'a>) -> Result<Self> {
-        let shown = host.path().display().to_string();
-        let sections = DwarfSections::load(|id| section(host, id))
-            .with_context(|| format!("failed to read the debug information of {shown}"))?;
-        ensure!(
-            has_section(host, SectionId::DebugInfo),
-            "{shown} has no debug information (section .debug_info); build it with -g and do not strip it"
-        );
-        Ok(Sections { sections, shown })
-    }
+/// Where the line tables of a part are.
+#[derive(Clone, Copy)]
+enum Lines {
+    /// With the application's sections, which load them when they are needed.
+    Main,
+    /// With those of the supplementary file.
+    Supplementary,
+    /// In the part itself.
+    Own,
 }
 
-fn has_section(host: &Host<'_>, id: SectionId) -> bool {
-    host.elf().section_by_name(id.name()).is_some_and(|section| section.size() > 0)
-}
-
-fn section<'a>(host: &Host<'a>, id: SectionId) -> Result<Cow<'a, [u8]>> {
-    let Some(section) = host.elf().section_by_name(id.name()) else { return Ok(Cow::default()) };
-    let context = || format!("failed to read section {}", id.name());
-    let data = section.compressed_data().with_context(context)?;
-    ensure!(
-        data.uncompressed_size / MAX_EXPANSION <= host.len() as u64,
-        "section {} claims {} bytes once decompressed, which is not credible",
-        id.name(),
-        data.uncompressed_size
-    );
-    data.decompress().with_context(context)
+/// A section with entries.
+struct Section {
+    part: usize,
+    name: &'static str,
 }
 
 /// The debug information of an application.
 pub struct DebugInfo<'a> {
-    dwarf: gimli::Dwarf<Reader<'a>>,
-    /// In order of their offsets.
-    units: Vec<gimli::Unit<Reader<'a>>>,
-    shown: &'a str,
+    parts: Vec<Part<'a>>,
+    sections: Vec<Section>,
+    /// In the order of their places.
+    units: Vec<UnitHead<'a>>,
+    /// Those that were needed one at a time.
+    opened: Vec<OnceLock<Unit<'a>>>,
+    /// Types that have a unit of their own.
+    type_units: HashMap<u64, DieRef>,
     /// Found when the first declaration has to be followed.
-    definitions: OnceCell<definitions::Definitions<'a>>,
+    definitions: OnceLock<definitions::Definitions<'a>>,
     /// How many entries may still be read.
     budget: Budget,
+    /// How many units are read at a time; by default as many as there are processors.
+    jobs: Option<NonZeroUsize>,
+    /// Whether entries may refer to other units' entries.
+    refers_elsewhere: bool,
+    /// Has the line tables.
+    lines: &'a DebugSections<'a>,
+    /// What skeleton units say of their contents that are elsewhere, by their ids.
+    skeletons: HashMap<u64, unit::Bases>,
+    missing: &'a [MissingDwo],
 }
 
-/// Place of a unit in [`DebugInfo`]'s list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnitIndex(usize);
-
 impl<'a> DebugInfo<'a> {
-    /// Reads the headers of all units.
-    pub fn new(sections: &'a Sections<'_>) -> Result<Self> {
-        let mut dwarf = sections.sections.borrow(|section| Reader::new(section, LittleEndian));
-        // Units may share their abbreviations.
-        dwarf.populate_abbreviations_cache(AbbreviationsCacheStrategy::Duplicates);
-        let shown = sections.shown.as_str();
-        let context = || format!("failed to read the debug information of {shown}");
-        limits::check_abbreviations(&dwarf).with_context(context)?;
-        let line_budget = Budget::new(dwarf.debug_line.reader().len());
-        let mut units = Vec::<gimli::Unit<_>>::new();
-        let mut headers = dwarf.units();
-        while let Some(header) = headers.next().with_context(|| {
-            format!("failed to read the header of unit {} in .debug_info of {shown}", units.len())
-        })? {
-            let offset = header.offset().0;
-            let unit = dwarf.unit(header).with_context(|| {
-                format!("failed to read the unit at offset {offset:#x} of .debug_info of {shown}")
-            })?;
-            // Its table of files has been read, and is kept.
-            if let Some(program) = &unit.line_program {
-                let length = program.header().header_length();
-                line_budget.spend(length, ".debug_line").with_context(context)?;
-            }
-            units.push(unit);
+    /// Reads the headers of all units in `sections`, and in `split`, which has the contents of
+    /// those that only say where theirs are.
+    pub fn new(sections: &'a DebugSections<'_>, split: &'a SplitFiles) -> Result<Self> {
+        let mut debug = DebugInfo {
+            parts: Vec::new(),
+            sections: Vec::new(),
+            units: Vec::new(),
+            opened: Vec::new(),
+            type_units: HashMap::new(),
+            definitions: OnceLock::new(),
+            budget: Budget::new(0),
+            jobs: None,
+            refers_elsewhere: false,
+            lines: sections,
+            skeletons: HashMap::new(),
+            missing: split.missing(),
+        };
+        let main = debug.add_part(sections.main(), sections.shown(), Lines::Main)?;
+        if let Some(dwarf) = sections.supplementary() {
+            let shown = sections.supplementary_shown().unwrap_or_default();
+            let part = debug.add_part(dwarf, shown, Lines::Supplementary)?;
+            debug.parts[main].supplementary = Some(part);
         }
-        let budget = Budget::new(dwarf.debug_info.reader().len());
-        Ok(DebugInfo { dwarf, units, shown, definitions: OnceCell::new(), budget })
+        if !split.is_empty() {
+            for (DwoId(id), bases) in split.bases() {
+                debug.skeletons.insert(*id, *bases);
+            }
+            for part in split.parts(&sections.main()) {
+                let number = debug.add_part(part.dwarf, part.shown, Lines::Own)?;
+                debug.parts[number].supplementary = debug.parts[main].supplementary;
+            }
+        }
+        Ok(debug)
+    }
+
+    /// How many units are read at a time; without it as many as there are processors.
+    pub fn set_jobs(&mut self, jobs: NonZeroUsize) {
+        self.jobs = Some(jobs);
+    }
+
+    /// Units whose contents are in files that were not found.
+    pub fn missing(&self) -> &'a [MissingDwo] {
+        self.missing
+    }
+
+    /// Adds the units of another file.
+    fn add_part(
+        &mut self,
+        mut dwarf: gimli::Dwarf<Reader<'a>>,
+        shown: &str,
+        lines: Lines,
+    ) -> Result<usize> {
+        let part = self.parts.len();
+        let info = self.add_section(part, ".debug_info")?;
+        self.budget.allow(gimli::Section::reader(&dwarf.debug_info).len());
+        let mut headers = dwarf.units();
+        while let Some(header) = headers.next().with_context(|| self.bad_header(shown, info))? {
+            self.add_unit(part, info, header)?;
+        }
+        let types = gimli::Section::reader(&dwarf.debug_types).len();
+        if types > 0 {
+            let section = self.add_section(part, ".debug_types")?;
+            self.budget.allow(types);
+            let mut headers = dwarf.type_units();
+            while let Some(header) =
+                headers.next().with_context(|| self.bad_header(shown, section))?
+            {
+                self.add_unit(part, section, header)?;
+            }
+        }
+        let own = self.units.iter().filter(|unit| unit.part == part);
+        let tables = own.map(|unit| unit.header.debug_abbrev_offset().0);
+        self.refers_elsewhere |= limits::check_abbreviations(&dwarf, tables)
+            .with_context(|| format!("failed to read .debug_abbrev of {shown}"))?;
+        // Units may share their abbreviations.
+        dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+        let shown = shown.to_owned();
+        self.parts.push(Part { dwarf, shown, info_section: info, supplementary: None, lines });
+        Ok(part)
+    }
+
+    fn add_section(&mut self, part: usize, name: &'static str) -> Result<u16> {
+        ensure!(
+            self.sections.len() < DieRef::MAX_SECTIONS,
+            "the debug information is in more than {} files",
+            DieRef::MAX_SECTIONS
+        );
+        self.sections.push(Section { part, name });
+        Ok((self.sections.len() - 1) as u16)
+    }
+
+    fn add_unit(
+        &mut self,
+        part: usize,
+        section: u16,
+        header: UnitHeader<Reader<'a>>,
+    ) -> Result<()> {
+        let head = UnitHead { part, section, start: start_of(&header), header };
+        if let Some((signature, place)) = head.type_signature() {
+            // Of several with one signature each has the same type.
+            self.type_units.entry(signature).or_insert(DieRef::new(section, place));
+        }
+        self.units.push(head);
+        self.opened.push(OnceLock::new());
+        Ok(())
+    }
+
+    fn bad_header(&self, shown: &str, section: u16) -> String {
+        let name = self.sections[usize::from(section)].name;
+        let known = self.units.iter().filter(|unit| unit.section == section).count();
+        format!("failed to read the header of unit {known} in {name} of {shown}")
+    }
+
+    /// What people are told of [`DebugInfo::missing`]; `None` if there is none.
+    pub fn missing_note(&self) -> Option<String> {
+        let first = self.missing.first()?;
+        Some(format!(
+            "{} of its compile units keep their debug information in .dwo files that were not found, such as {}; put them where they were built, beside the application, or say where they are (--debug-dir)",
+            self.missing.len(),
+            first.name
+        ))
     }
 
     /// All units, in order.
-    pub fn units(&self) -> impl Iterator<Item = UnitIndex> + use<> {
+    pub fn units(&self) -> impl ExactSizeIterator<Item = UnitIndex> + use<> {
         (0..self.units.len()).map(UnitIndex)
     }
 
-    /// Number of units whose contents are elsewhere, in `.dwo` files.
-    pub fn split_units(&self) -> usize {
-        self.units.iter().filter(|unit| unit.dwo_id.is_some()).count()
+    /// The unit `index`, which is kept once it was read.
+    pub(crate) fn unit(&self, index: UnitIndex) -> Result<&Unit<'a>> {
+        let place = &self.opened[index.0];
+        if let Some(unit) = place.get() {
+            return Ok(unit);
+        }
+        let unit = self.open(index)?;
+        Ok(place.get_or_init(|| unit))
     }
 
-    fn unit(&self, index: UnitIndex) -> UnitRef<'_, Reader<'a>> {
-        self.units[index.0].unit_ref(&self.dwarf)
+    /// The unit `index`, read anew: for who goes over all of them once.
+    pub(crate) fn open(&self, index: UnitIndex) -> Result<Unit<'a>> {
+        Unit::open(self, index)
+    }
+
+    /// Whether entries may refer to entries of other units.
+    pub(crate) fn refers_elsewhere(&self) -> bool {
+        self.refers_elsewhere
+    }
+
+    /// Length of all units in bytes.
+    pub fn len(&self) -> u64 {
+        self.units.iter().map(|unit| unit.len() as u64).sum()
+    }
+
+    /// Whether there are no units.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
     }
 
     /// The unit that contains `die`.
-    fn unit_of(&self, die: DieRef) -> Result<UnitIndex> {
-        let after = self.units.partition_point(|unit| start(unit) <= die.0);
+    pub(crate) fn unit_of(&self, die: DieRef) -> Result<UnitIndex> {
+        let place = (die.section(), die.offset());
+        let after = self.units.partition_point(|unit| (unit.section, unit.start) <= place);
         let index = after.checked_sub(1).with_context(|| self.bad_reference(die))?;
         let unit = &self.units[index];
-        let length = unit.header.length_including_self();
-        ensure!(die.0 - start(unit) < length, self.bad_reference(die));
+        let is_inside = unit.section == die.section() && die.offset() - unit.start < unit.len();
+        ensure!(is_inside, self.bad_reference(die));
         Ok(UnitIndex(index))
     }
 
     /// Reads the entry at `die`.
-    fn die(&self, die: DieRef) -> Result<(UnitIndex, Die<'a>)> {
-        let index = self.unit_of(die)?;
-        let unit = &self.units[index.0];
-        let offset = gimli::UnitOffset(die.0 - start(unit));
-        let entry = unit.entry(offset).with_context(|| self.bad_reference(die))?;
-        Ok((index, entry))
+    pub(crate) fn die(&self, die: DieRef) -> Result<(&Unit<'a>, Entry<'a>)> {
+        let unit = self.unit(self.unit_of(die)?)?;
+        let mut walk = Walk::at(self, unit, die)?;
+        let entry = walk.next().with_context(|| self.bad_reference(die))?.copied();
+        Ok((unit, entry.with_context(|| self.bad_reference(die))?))
     }
 
     fn bad_reference(&self, die: DieRef) -> String {
-        format!("bad entry at offset {:#x} of .debug_info of {}", die.0, self.shown)
+        format!("bad entry at {}", self.place(die))
     }
 
-    /// Where `entry` of `unit` is in `.debug_info`.
-    fn offset_of(&self, unit: UnitIndex, entry: &Die<'_>) -> DieRef {
-        DebugInfoOffset(start(&self.units[unit.0]) + entry.offset.0)
-    }
-
-    /// The entry that `value`, an attribute of an entry of `unit`, refers to.
-    ///
-    /// Fails for references out of `.debug_info`: type units and supplementary files.
-    fn target(&self, unit: UnitIndex, value: Value<'a>) -> Result<DieRef> {
-        match value {
-            AttributeValue::UnitRef(offset) => {
-                let target = start(&self.units[unit.0]).checked_add(offset.0);
-                target.map(DebugInfoOffset).context("a reference overflows")
-            }
-            AttributeValue::DebugInfoRef(offset) => Ok(offset),
-            AttributeValue::DebugTypesRef(_) => bail!(
-                "{} uses type units (-fdebug-types-section), which are not supported yet",
-                self.shown
+    /// `die` for messages: `offset 0x2a of .debug_info of ./app`.
+    pub(crate) fn place(&self, die: DieRef) -> String {
+        match self.sections.get(usize::from(die.section())) {
+            Some(section) => format!(
+                "offset {:#x} of {} of {}",
+                die.offset(),
+                section.name,
+                self.parts.get(section.part).map_or("", |part| &part.shown)
             ),
-            AttributeValue::DebugInfoRefSup(_) => bail!(
-                "{} refers to a supplementary debug file (dwz -m), which is not supported yet",
-                self.shown
-            ),
-            other => bail!("{other:?} is not a reference to an entry"),
+            None => "no section".to_owned(),
         }
     }
 
-    /// The entry that attribute `name` refers to.
-    fn reference(
-        &self,
-        unit: UnitIndex,
-        entry: &Die<'a>,
-        name: gimli::DwAt,
-    ) -> Result<Option<DieRef>> {
-        entry.attr_value(name).map(|value| self.target(unit, value)).transpose()
+    /// Name of a section and its file, for messages.
+    fn section_name(&self, section: u16) -> String {
+        let section = &self.sections[usize::from(section)];
+        format!("{} of {}", section.name, self.parts[section.part].shown)
     }
 
-    /// The string in attribute `name`; `None` if it is missing or not readable as one.
-    fn string(&self, unit: UnitIndex, entry: &Die<'a>, name: gimli::DwAt) -> Option<Cow<'a, str>> {
-        let value = entry.attr_value(name)?;
-        let string = self.unit(unit).attr_string(value).ok()?.slice();
-        Some(String::from_utf8_lossy(&string[..string.len().min(MAX_NAME)]))
+    /// The type with a unit of its own that has the signature `signature`.
+    fn type_with(&self, signature: DebugTypeSignature) -> Result<DieRef> {
+        self.type_units
+            .get(&signature.0)
+            .copied()
+            .with_context(|| format!("there is no type unit with the signature {:#x}", signature.0))
     }
 
     /// The name of `entry`, which a definition may leave to the declaration that it completes.
-    fn name(&self, unit: UnitIndex, entry: &Die<'a>) -> Option<Cow<'a, str>> {
-        if let Some(name) = self.string(unit, entry, gimli::DW_AT_name) {
+    pub(crate) fn name(&self, entry: &Entry<'a>) -> Option<Cow<'a, str>> {
+        if let Some(name) = entry.name.text() {
             return Some(name);
         }
-        let declaration = self.reference(unit, entry, gimli::DW_AT_specification).ok()??;
-        let (unit, declaration) = self.die(declaration).ok()?;
-        self.string(unit, &declaration, gimli::DW_AT_name)
+        let (_, declaration) = self.die(entry.specification?).ok()?;
+        declaration.name.text()
     }
 
-    /// Where `entry` was declared.
-    fn source(&self, unit: UnitIndex, entry: &Die<'a>) -> Option<Source> {
-        let file = match entry.attr_value(gimli::DW_AT_decl_file)? {
-            AttributeValue::FileIndex(index) => index,
-            other => other.udata_value()?,
-        };
-        let line = entry.attr_value(gimli::DW_AT_decl_line)?.udata_value()?;
-        let unit = self.unit(unit);
-        let header = unit.line_program.as_ref()?.header();
+    /// Where the code of `entry`, of `unit`, begins.
+    fn address(&self, unit: &Unit<'a>, entry: &Entry<'a>) -> Option<u64> {
+        let dwarf = &self.parts[unit.part].dwarf;
+        match entry.code {
+            Code::None => None,
+            Code::At(address) => Some(address),
+            // An index out of .debug_addr is no address; the function then counts as codeless.
+            Code::Indexed(index) => dwarf
+                .debug_addr
+                .get_address(unit.header.address_size(), unit.bases.addresses, index)
+                .ok(),
+            // Code in pieces (hot and cold): the entry point's piece comes first.
+            Code::Ranges(value) => {
+                let encoding = unit.header.encoding();
+                let offset = match value {
+                    // Before DWARF 5 those of a .dwo count from where the skeleton says.
+                    AttributeValue::RangeListsRef(offset)
+                        if unit.in_dwo && encoding.version < 5 =>
+                    {
+                        offset.0.checked_add(unit.bases.ranges.0)?
+                    }
+                    AttributeValue::RangeListsRef(offset) => offset.0,
+                    AttributeValue::DebugRngListsIndex(index) => {
+                        let base = unit.bases.ranges;
+                        dwarf.ranges.get_offset(encoding, base, index).ok()?.0
+                    }
+                    _ => return None,
+                };
+                let offset = gimli::RangeListsOffset(offset);
+                let addresses = &dwarf.debug_addr;
+                let (low_pc, base) = (unit.bases.low_pc, unit.bases.addresses);
+                let ranges = dwarf.ranges.ranges(offset, encoding, low_pc, addresses, base);
+                ranges.ok()?.next().ok()?.map(|range| range.begin)
+            }
+        }
+    }
+
+    /// The line `line` of the file with the number `file` in the table of `unit`.
+    fn source(&self, unit: &Unit<'a>, file: u64, line: u64) -> Option<Source> {
+        if (file, line) == (0, 0) {
+            return None;
+        }
+        let part = &self.parts[unit.part];
+        let header = unit.line_header.get_or_init(|| {
+            let offset = unit.line_table?;
+            let lines = match part.lines {
+                Lines::Main => self.lines.main_lines().ok()?,
+                Lines::Supplementary => self.lines.supplementary_lines().ok()?,
+                Lines::Own => part.dwarf.debug_line,
+            };
+            let (size, folder) = (unit.header.address_size(), unit.folder.reader(unit.endian()));
+            let name = unit.name.reader(unit.endian());
+            Some(lines.program(offset, size, folder, name).ok()?.header().clone())
+        });
+        let header = header.as_ref()?;
         let file = header.file(file)?;
-        let text = |value| {
-            let string = unit.attr_string(value).ok()?;
-            Some(String::from_utf8_lossy(string.slice()).into_owned())
+        let text = |value: AttributeValue<Reader<'a>>| {
+            let text = entry::string(unit, value).text()?;
+            Some(text.into_owned())
         };
         let folder = file.directory(header).and_then(text).filter(|folder| !folder.is_empty());
         Some(Source { folder, file: text(file.path_name())?, line })
     }
-}
-
-/// Offset of a unit in `.debug_info`.
-fn start(unit: &gimli::Unit<Reader<'_>>) -> usize {
-    // Only `.debug_info`'s units are read, whose offsets are those of their headers.
-    unit.header.offset().0
-}
-
-fn flag(entry: &Die<'_>, name: gimli::DwAt) -> bool {
-    matches!(entry.attr_value(name), Some(AttributeValue::Flag(true)))
-}
-
-fn number(entry: &Die<'_>, name: gimli::DwAt) -> Option<u64> {
-    entry.attr_value(name)?.udata_value()
 }
 
 /// A place in the application's source.

@@ -1,61 +1,188 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The namespaces around an entry.
+//! What is around an entry: namespaces, classes, functions. C++ and Rust tell types of one name
+//! apart by it.
 
-use std::rc::Rc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use gimli::DwTag;
+use gimli::constants as dw;
 
-use super::{DebugInfo, Die, MAX_CHAIN, UnitIndex};
+use super::entry::{DieRef, Entry};
+use super::raw::is_type;
+use super::{DebugInfo, MAX_CHAIN, Unit, Walk};
+use crate::ident::shortened;
 
 /// Longest name of namespaces around each other, in bytes: everything in them carries it.
 const MAX_SCOPE: usize = 1 << 11;
+/// What stands for a namespace without a name.
+const ANONYMOUS: &str = "_anonymous";
 
-/// Namespaces that lead to where a [`Walk`] is.
-pub(super) struct Scopes {
+/// What leads to where a [`Walk`] is.
+pub(crate) struct Scopes<'a> {
     /// With their depths; each with those around it, `outer::inner::`.
-    open: Vec<(isize, Rc<str>)>,
-    none: Rc<str>,
+    open: Vec<(isize, Arc<str>)>,
+    none: Arc<str>,
+    /// The innermost ones, which were entered but whose names nobody wanted to know yet.
+    later: Vec<Entry<'a>>,
 }
 
-impl Scopes {
-    pub(super) fn new() -> Self {
-        Scopes { open: Vec::new(), none: Rc::from("") }
+impl<'a> Scopes<'a> {
+    pub(crate) fn new() -> Self {
+        Self::inside(Arc::from(""))
     }
 
-    /// Leaves the namespaces that do not contain an entry at `depth`.
-    pub(super) fn leave(&mut self, depth: isize) {
+    /// Begins inside of `outer`, with an entry at the depth 0.
+    pub(crate) fn inside(outer: Arc<str>) -> Self {
+        Scopes { open: Vec::new(), none: outer, later: Vec::new() }
+    }
+
+    /// Leaves what does not contain an entry at `depth`.
+    pub(crate) fn leave(&mut self, depth: isize) {
         while self.open.last().is_some_and(|(scope, _)| *scope >= depth) {
             self.open.pop();
         }
+        while self.later.last().is_some_and(|scope| scope.depth >= depth) {
+            self.later.pop();
+        }
     }
 
-    /// Enters the namespace `entry`.
-    ///
-    /// Fails if there are more of them, or longer names, than anybody would write.
-    pub(super) fn enter(
-        &mut self,
-        debug: &DebugInfo<'_>,
-        unit: UnitIndex,
-        entry: &Die<'_>,
-        name: Option<&str>,
-    ) -> Result<()> {
-        let name = format!("{}{}::", self.current(), name.unwrap_or_default());
-        ensure!(
-            self.open.len() < MAX_CHAIN && name.len() <= MAX_SCOPE,
-            "the namespaces around the entry at offset {:#x} of .debug_info nest too deep",
-            debug.offset_of(unit, entry).0
-        );
-        self.open.push((entry.depth, Rc::from(name)));
-        Ok(())
+    /// Enters `entry`, whose name is looked up when [`Scopes::resolve`] has to know it.
+    pub(crate) fn enter_later(&mut self, entry: &Entry<'a>) {
+        if entry.has_children {
+            self.later.push(*entry);
+        }
     }
 
-    /// The innermost namespace; empty in the file's scope.
-    pub(super) fn current(&self) -> &Rc<str> {
+    /// The innermost scope, those that were entered by [`Scopes::enter_later`] among them.
+    pub(crate) fn resolve(&mut self, debug: &DebugInfo<'a>) -> &Arc<str> {
+        for entry in std::mem::take(&mut self.later) {
+            self.enter(debug, &entry);
+        }
+        self.current()
+    }
+
+    /// Enters `entry`.
+    pub(crate) fn enter(&mut self, debug: &DebugInfo<'a>, entry: &Entry<'a>) {
+        let outer = self.current();
+        // Deeper than anybody would write: a name says enough without the rest.
+        let name = match debug.name(entry) {
+            Some(name) if self.open.len() < MAX_CHAIN => format!("{outer}{name}::"),
+            None if entry.tag == dw::DW_TAG_namespace => format!("{outer}{ANONYMOUS}::"),
+            // What is in an anonymous struct belongs to what is around that.
+            _ => outer.to_string(),
+        };
+        let name = if name.len() <= MAX_SCOPE { name } else { shortened(&name, MAX_SCOPE) };
+        self.open.push((entry.depth, Arc::from(name)));
+    }
+
+    /// The innermost scope but for those entered later, `outer::inner::`; empty in the file's scope.
+    pub(crate) fn current(&self) -> &Arc<str> {
         self.open.last().map_or(&self.none, |(_, name)| name)
     }
 }
 
-/// Whether `entry` is a namespace, or what other languages have for one.
-pub(super) fn is_scope(entry: &Die<'_>) -> bool {
-    matches!(entry.tag, gimli::DW_TAG_namespace | gimli::DW_TAG_module)
+/// Whether an entry with that tag is a namespace, or what other languages have for one.
+pub(crate) fn is_namespace(tag: DwTag) -> bool {
+    matches!(tag, dw::DW_TAG_namespace | dw::DW_TAG_module)
+}
+
+/// Whether types within an entry with that tag are named after it.
+pub(crate) fn is_scope(tag: DwTag) -> bool {
+    is_namespace(tag)
+        || matches!(
+            tag,
+            dw::DW_TAG_structure_type
+                | dw::DW_TAG_class_type
+                | dw::DW_TAG_union_type
+                | dw::DW_TAG_interface_type
+                | dw::DW_TAG_enumeration_type
+                | dw::DW_TAG_subprogram
+        )
+}
+
+impl<'a> DebugInfo<'a> {
+    /// The name of `entry`, a type of `unit`, with what is around it: `outer::inner::name`.
+    pub(crate) fn qualified_name(
+        &self,
+        unit: &Unit<'a>,
+        entry: &Entry<'a>,
+    ) -> Result<Option<Cow<'a, str>>> {
+        // A definition has the name, and the place, of its declaration.
+        if entry.name.is_missing()
+            && let Some(declaration) = entry.specification
+        {
+            let (unit, declaration) = self.die(declaration)?;
+            // No declaration completes another one.
+            return match declaration.specification {
+                None => self.qualified_name(unit, &declaration),
+                Some(_) => Ok(declaration.name.text()),
+            };
+        }
+        let Some(name) = entry.name.text() else { return Ok(None) };
+        Ok(Some(match &*self.scope_of(unit, entry.at)? {
+            "" => name,
+            scope => Cow::Owned(format!("{scope}{name}")),
+        }))
+    }
+
+    /// What is around the entry at `place`, a type of `unit`.
+    fn scope_of(&self, unit: &Unit<'a>, place: DieRef) -> Result<Arc<str>> {
+        // Nearly all of C's types stand in the file's scope, which is quickly seen.
+        if unit.compiler.c {
+            let top = get_or_try_init(&unit.top, || self.top_entries(unit))?;
+            if top.binary_search(&place).is_ok() {
+                return Ok(Arc::from(""));
+            }
+        }
+        let scoped = get_or_try_init(&unit.scoped, || self.scoped_types(unit))?;
+        Ok(match scoped.binary_search_by_key(&place, |(at, _)| *at) {
+            Ok(found) => Arc::clone(&scoped[found].1),
+            Err(_) => Arc::from(""),
+        })
+    }
+
+    /// Places of the entries right below the root of `unit`.
+    fn top_entries(&self, unit: &Unit<'a>) -> Result<Vec<DieRef>> {
+        let mut found = Vec::new();
+        let mut walk = Walk::new(self, unit)?;
+        walk.next()?;
+        while let Some(entry) = walk.next_child(0)? {
+            found.push(entry.at);
+            walk.skip_children()?;
+        }
+        Ok(found)
+    }
+
+    /// The types of `unit` that stand in a scope, with that.
+    fn scoped_types(&self, unit: &Unit<'a>) -> Result<Vec<(DieRef, Arc<str>)>> {
+        let mut found = Vec::new();
+        let mut scopes = Scopes::new();
+        let mut walk = Walk::new(self, unit)?;
+        walk.next()?;
+        while let Some(&entry) = walk.next_among(0, |tag, _| is_scope(tag) || is_type(tag))? {
+            scopes.leave(entry.depth);
+            if is_type(entry.tag) {
+                let scope = scopes.resolve(self);
+                if !scope.is_empty() {
+                    found.push((entry.at, Arc::clone(scope)));
+                }
+            }
+            if is_scope(entry.tag) {
+                scopes.enter_later(&entry);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn get_or_try_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    match cell.get() {
+        Some(found) => Ok(found),
+        None => {
+            let made = make()?;
+            Ok(cell.get_or_init(|| made))
+        }
+    }
 }

@@ -3,8 +3,7 @@
 
 use anyhow::Result;
 
-use super::types::encoding;
-use super::{DebugInfo, DieRef, MAX_CHAIN, flag, number};
+use super::{DebugInfo, DieRef, MAX_CHAIN};
 use crate::ident::btf_name;
 
 /// A type as a call passes it.
@@ -37,9 +36,8 @@ impl<'a> DebugInfo<'a> {
         let mut at = die;
         for _ in 0..MAX_CHAIN {
             let Some(die) = at else { return Ok(Shape::Void) };
-            let (unit, entry) = self.die(die)?;
-            let size = number(&entry, gimli::DW_AT_byte_size);
-            let target = self.reference(unit, &entry, gimli::DW_AT_type)?;
+            let (_, entry) = self.die(die)?;
+            let (size, target) = (entry.byte_size, entry.ty);
             return Ok(match entry.tag {
                 gimli::DW_TAG_typedef
                 | gimli::DW_TAG_const_type
@@ -49,7 +47,7 @@ impl<'a> DebugInfo<'a> {
                     at = target;
                     continue;
                 }
-                gimli::DW_TAG_base_type => match encoding(&entry) {
+                gimli::DW_TAG_base_type => match entry.encoding {
                     Some(
                         gimli::DW_ATE_float
                         | gimli::DW_ATE_complex_float
@@ -79,23 +77,22 @@ impl<'a> DebugInfo<'a> {
         for _ in 0..MAX_CHAIN {
             let Some(die) = at else { break };
             let (unit, entry) = self.die(die)?;
-            let name = self.name(unit, &entry);
             match entry.tag {
-                gimli::DW_TAG_typedef => typedef = name,
+                gimli::DW_TAG_typedef => typedef = self.qualified_name(unit, &entry)?,
                 gimli::DW_TAG_const_type
                 | gimli::DW_TAG_volatile_type
                 | gimli::DW_TAG_atomic_type => {}
                 gimli::DW_TAG_structure_type
                 | gimli::DW_TAG_class_type
                 | gimli::DW_TAG_union_type => {
-                    let defined = !flag(&entry, gimli::DW_AT_declaration)
-                        || self.definition(unit, &entry)?.is_some();
+                    let defined = !entry.declaration || self.definition(unit, &entry)?.is_some();
+                    let name = self.qualified_name(unit, &entry)?;
                     let name = btf_name(name.or(typedef).unwrap_or_default()).into_owned();
                     return Ok(Shape::StructPointer { name, defined });
                 }
                 _ => break,
             }
-            at = self.reference(unit, &entry, gimli::DW_AT_type)?;
+            at = entry.ty;
         }
         Ok(Shape::OtherPointer)
     }
@@ -108,7 +105,7 @@ impl<'a> DebugInfo<'a> {
         let mut at = die;
         while layers.len() < MAX_CHAIN {
             let Some(die) = at else { return Ok(spell("void".to_owned(), &layers)) };
-            let (unit, entry) = self.die(die)?;
+            let (_, entry) = self.die(die)?;
             let layer = match entry.tag {
                 gimli::DW_TAG_pointer_type => Layer::Derived("*"),
                 gimli::DW_TAG_reference_type => Layer::Derived("&"),
@@ -119,7 +116,7 @@ impl<'a> DebugInfo<'a> {
                 gimli::DW_TAG_restrict_type => Layer::Qualifier("restrict"),
                 gimli::DW_TAG_atomic_type => Layer::Qualifier("_Atomic"),
                 tag => {
-                    let name = self.name(unit, &entry).unwrap_or_default();
+                    let name = self.name(&entry).unwrap_or_default();
                     // `unsigned long` is no identifier, but each of its words is.
                     let words = name.split(' ').map(|word| btf_name(word.into()));
                     let name = words.collect::<Vec<_>>().join(" ");
@@ -137,7 +134,7 @@ impl<'a> DebugInfo<'a> {
                 }
             };
             layers.push(layer);
-            at = self.reference(unit, &entry, gimli::DW_AT_type)?;
+            at = entry.ty;
         }
         Ok("…".to_owned())
     }

@@ -11,8 +11,8 @@ use crate::dwarf::functions::Function;
 use crate::elf::{FunctionSymbol, Host};
 
 /// A function and where its code is.
-pub(super) struct Located<'f, 'a> {
-    pub(super) function: &'f Function<'a>,
+pub(super) struct Located<'a> {
+    pub(super) function: Function<'a>,
     pub(super) address: u64,
 }
 
@@ -22,26 +22,27 @@ pub(super) type Symbols<'a> = HashMap<&'a [u8], Vec<FunctionSymbol>>;
 /// The function that `request` names.
 ///
 /// Fails if there is none, if several fit, and if it has no code of its own.
-pub(super) fn find<'f, 'a>(
+pub(super) fn find<'a>(
     host: &Host<'_>,
     debug: &DebugInfo<'a>,
-    functions: &'f [Function<'a>],
+    functions: &[Function<'a>],
     symbols: &Symbols<'_>,
     request: &Request,
-) -> Result<Located<'f, 'a>> {
+) -> Result<Located<'a>> {
     let wanted = request.function.as_str();
-    let is_wanted = |function: &&Function<'_>| {
-        let is_in = |file: &str| function.source.as_ref().is_some_and(|source| source.is_in(file));
-        function.is_called(wanted) && request.source.as_deref().is_none_or(is_in)
-    };
-    let mut candidates: Vec<_> = functions.iter().filter(is_wanted).collect();
+    let called = functions.iter().filter(|function| function.is_called(wanted));
+    let mut candidates: Vec<_> = called.map(|function| debug.with_source(function)).collect();
+    if let Some(file) = &request.source {
+        candidates.retain(|function| function.source.as_ref().is_some_and(|at| at.is_in(file)));
+    }
     // A symbol names exactly one function where several share a source name (overloads).
     if candidates.iter().any(|function| function.symbol() == wanted) {
         candidates.retain(|function| function.symbol() == wanted);
     }
     let located = |code: fn(&Function<'_>, &Symbols<'_>) -> Option<u64>| -> Vec<_> {
         let located = candidates.iter().filter_map(|function| {
-            code(function, symbols).map(|address| Located { function, address })
+            let address = code(function, symbols)?;
+            Some(Located { function: function.clone(), address })
         });
         located.collect()
     };
@@ -49,7 +50,7 @@ pub(super) fn find<'f, 'a>(
     if found.is_empty() {
         found = located(folded);
         // Several files may have a copy of what an inline function says.
-        found.dedup_by_key(|located| located.function.symbol());
+        found.dedup_by(|one, other| one.function.symbol() == other.function.symbol());
     }
     // Other files' static functions of the name are none of anybody else's business.
     if found.iter().filter(|located| located.function.external).count() == 1 {
@@ -57,13 +58,13 @@ pub(super) fn find<'f, 'a>(
     }
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
-        (Some(located), None) => match altered(located.function, symbols, &request.origin) {
-            Some(reason) => Err(refusal(located.function, reason)),
+        (Some(located), None) => match altered(&located.function, symbols, &request.origin) {
+            Some(reason) => Err(refusal(&located.function, reason)),
             None => Ok(located),
         },
         (Some(first), Some(second)) => {
             let others = [first, second].into_iter().chain(found);
-            let places: Vec<_> = others.map(|located| describe(located.function)).collect();
+            let places: Vec<_> = others.map(|located| describe(&located.function)).collect();
             bail!(
                 "several functions of {} are called {wanted:?}: {}; ask for one by its symbol, or say in a policy which file it is in (source)",
                 host.path().display(),
@@ -171,11 +172,8 @@ fn missing(
     if let Some((_, nearest)) = nearest {
         message += &format!("; the nearest name is '{}'", nearest.escape_debug());
     }
-    let split = debug.split_units();
-    if split > 0 {
-        message += &format!(
-            " ({split} of its compile units keep their debug information in .dwo files, which are not read yet)"
-        );
+    if let Some(missing) = debug.missing_note() {
+        message += &format!(" ({missing})");
     }
     message
 }

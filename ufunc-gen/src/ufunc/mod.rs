@@ -167,11 +167,11 @@ pub fn choose<'a>(host: &Host<'_>, debug: &DebugInfo<'a>, choice: &Choice) -> Re
 /// The ufunc that `located` is.
 fn ufunc<'a>(
     debug: &DebugInfo<'a>,
-    located: Located<'_, 'a>,
+    located: Located<'a>,
     request: &Request,
     prefix: &str,
 ) -> Result<Ufunc<'a>> {
-    let function = located.function;
+    let function = &located.function;
     let signature = signature::of(debug, function, request.role)
         .map_err(|reason| locate::refusal(function, reason))?;
     let family = match request.role {
@@ -242,11 +242,8 @@ fn nothing_to_lend(
             "no function of {shown} is annotated; annotate some with examples/include/ufunc.h, name them in a policy (--policy), or allow inference (without --no-infer)"
         ),
     };
-    let split = debug.split_units();
-    if split > 0 {
-        message += &format!(
-            " ({split} of its compile units keep their debug information in .dwo files, which are not read yet)"
-        );
+    if let Some(missing) = debug.missing_note() {
+        message += &format!(" ({missing})");
     }
     // Why each pair was left out: nobody else will say it.
     for line in left_out::lines(left_out) {

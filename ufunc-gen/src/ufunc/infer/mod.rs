@@ -376,7 +376,10 @@ impl Sieve {
                 continue;
             };
             let reason = callable::reason(debug, objects, pair.acquire, need, &calls)?;
-            let reason = format!("{} cannot be called: {reason}", describe(pair.acquire));
+            let reason = format!(
+                "{} cannot be called: {reason}",
+                describe(&debug.with_source(pair.acquire))
+            );
             self.leave_out(&pair, Why::NotCallable, reason);
         }
         Ok(kept)
@@ -443,7 +446,7 @@ fn lendable(
         let signature = altered.map_or(Ok(()), Err);
         signature
             .and_then(|()| signature::of(debug, function, role).map(drop))
-            .map_err(|reason| format!("{}: {reason}", describe(function)))?;
+            .map_err(|reason| format!("{}: {reason}", describe(&debug.with_source(function))))?;
         super::kfunc_name(function, prefix).map_err(|error| format!("{error:#}"))?;
     }
     Ok(())
@@ -526,6 +529,7 @@ mod tests {
             altered: false,
             by_llvm: false,
             source: None,
+            declared: Default::default(),
         }
     }
 

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
 
-use super::decode::Btf;
-use super::encode::Encoded;
-use super::{Composite, HEADER_LEN, Name, Type, kind};
+use super::super::decode::Btf;
+use super::super::encode::Encoded;
+use super::super::{Composite, HEADER_LEN, Name, Type, kind};
+use super::essential;
 
 /// BTF with the types of `base`, which stands alone, and after them `added`, whose ids begin at
 /// [`Btf::end`].
@@ -67,14 +68,6 @@ fn is_relocation_root(ty: &Type<'_>) -> bool {
     ROOTS.contains(&ty.kind()) && !ty.name().is_empty()
 }
 
-/// The name without its flavour: to libbpf `data___v2` is a `data` too.
-pub fn essential(name: &str) -> &str {
-    match name.rfind("___") {
-        Some(at) if at > 0 => &name[..at],
-        _ => name,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,12 +96,5 @@ mod tests {
             structure("", 1),
         ];
         assert_eq!(merged, expected);
-    }
-
-    #[test]
-    fn flavours_are_no_part_of_a_name() {
-        assert_eq!(essential("data___v2"), "data");
-        assert_eq!(essential("data__v2"), "data__v2");
-        assert_eq!(essential("___x"), "___x");
     }
 }

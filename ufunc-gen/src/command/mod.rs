@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the command does instead of writing a module, one file each.
+
+pub(crate) mod btf;
+pub(crate) mod merge;
+mod progress;

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What an entry says, as far as this crate wants to know.
+//!
+//! The same attribute comes in many forms: a string may stand in the entry, in `.debug_str`, in a
+//! supplementary file or behind an index, a number in a dozen encodings. Here, and nowhere else,
+//! they all become one.
+
+use std::borrow::Cow;
+use std::num::NonZeroU64;
+
+use anyhow::{Context as _, Result, bail};
+use gimli::constants as dw;
+use gimli::{Abbreviation, Attribute, AttributeSpecification, AttributeValue, DwTag, EntriesRaw};
+
+use super::unit::Unit;
+use super::{DebugInfo, Reader};
+
+/// Longest name that is read, in bytes. Mangled names can be long; this is far beyond what can be
+/// lent, and keeps a file whose every entry has a huge name from filling the memory.
+const MAX_NAME: usize = 1 << 13;
+
+/// Where an entry is: a section of one of the files that make up the debug information, and an
+/// offset in it. Ordered as the sections are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DieRef(NonZeroU64);
+
+impl Default for DieRef {
+    /// The beginning of the first section, where no entry is.
+    fn default() -> Self {
+        DieRef::new(0, 0)
+    }
+}
+
+impl DieRef {
+    const SECTION_SHIFT: u32 = 48;
+    /// Most sections that entries can be in.
+    pub(super) const MAX_SECTIONS: usize = (1 << 16) - 2;
+    /// Largest offset in a section.
+    pub(super) const MAX_OFFSET: usize = (1 << Self::SECTION_SHIFT) - 1;
+
+    /// The place `offset` in the section with the number `section`.
+    pub(super) fn new(section: u16, offset: usize) -> Self {
+        // The section's number plus one keeps it from being zero; an offset that large points
+        // nowhere, as does the largest one.
+        let offset = offset.min(Self::MAX_OFFSET) as u64;
+        let packed = (u64::from(section) + 1) << Self::SECTION_SHIFT | offset;
+        DieRef(NonZeroU64::new(packed).unwrap_or(NonZeroU64::MAX))
+    }
+
+    pub(super) fn section(self) -> u16 {
+        ((self.0.get() >> Self::SECTION_SHIFT) - 1) as u16
+    }
+
+    /// Offset in the section, in bytes.
+    pub fn offset(self) -> usize {
+        (self.0.get() & Self::MAX_OFFSET as u64) as usize
+    }
+}
+
+/// A string in a section, not read yet: bytes that a NUL ends, or the section's end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawName<'a>(&'a [u8]);
+
+impl<'a> RawName<'a> {
+    /// A string that ends with a NUL.
+    pub(super) fn of(bytes: &'static [u8]) -> Self {
+        RawName(bytes)
+    }
+
+    /// The string's bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        let limited = &self.0[..self.0.len().min(MAX_NAME)];
+        match memchr::memchr(0, limited) {
+            Some(end) => &limited[..end],
+            None => limited,
+        }
+    }
+
+    /// The string, with what is no UTF-8 replaced; `None` if there is none.
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        (!self.is_missing()).then(|| String::from_utf8_lossy(self.bytes()))
+    }
+
+    /// The string as gimli has them; `None` if there is none.
+    pub(super) fn reader(self, endian: gimli::RunTimeEndian) -> Option<Reader<'a>> {
+        (!self.is_missing()).then(|| Reader::new(self.bytes(), endian))
+    }
+
+    /// Whether the entry has no such attribute.
+    pub fn is_missing(self) -> bool {
+        // Strings in sections have a NUL at least.
+        self.0.is_empty()
+    }
+
+    /// Where the string begins: what is at one place is one string.
+    pub fn address(self) -> usize {
+        self.0.as_ptr().addr()
+    }
+}
+
+/// Where code begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code<'a> {
+    /// There is none.
+    None,
+    /// At an address.
+    At(u64),
+    /// At the address with that index in `.debug_addr`.
+    Indexed(gimli::DebugAddrIndex<usize>),
+    /// In several pieces; the value is that of `DW_AT_ranges`.
+    Ranges(AttributeValue<Reader<'a>>),
+}
+
+/// Where a member is in its struct.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// At the beginning, or wherever the bits' offset says.
+    Unsaid,
+    /// So many bytes behind the beginning.
+    Bytes(u64),
+    /// It depends on the object: a virtual base class.
+    Computed,
+}
+
+/// An entry's attributes.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each field is the attribute of that name")]
+pub struct Entry<'a> {
+    /// Where it is.
+    pub at: DieRef,
+    pub tag: DwTag,
+    /// Levels below where the walk began.
+    pub depth: isize,
+    pub has_children: bool,
+    pub name: RawName<'a>,
+    pub linkage_name: RawName<'a>,
+    pub ty: Option<DieRef>,
+    pub specification: Option<DieRef>,
+    pub abstract_origin: Option<DieRef>,
+    /// The type unit's type, of which this entry is a stand-in.
+    pub signature: Option<DieRef>,
+    /// `DW_AT_discr` of a variant part.
+    pub discriminant: Option<DieRef>,
+    pub containing_type: Option<DieRef>,
+    /// Offset in the unit.
+    pub sibling: Option<usize>,
+    pub byte_size: Option<u64>,
+    pub bit_size: Option<u64>,
+    /// Of DWARF 2 and 3: counts from the most significant bit of the storage unit.
+    pub bit_offset: Option<u64>,
+    pub data_bit_offset: Option<u64>,
+    pub location: Location,
+    pub encoding: Option<gimli::DwAte>,
+    /// Number of elements of an array's dimension, where it is known.
+    pub count: Option<u64>,
+    pub lower_bound: i64,
+    pub const_value: Option<i128>,
+    pub code: Code<'a>,
+    /// The expression in `DW_AT_location`, of a variable.
+    pub place: Option<&'a [u8]>,
+    pub decl_file: u64,
+    pub decl_line: u64,
+    pub declaration: bool,
+    pub external: bool,
+    pub prototyped: bool,
+    pub artificial: bool,
+    /// Whether it is a method that has an object.
+    pub object_pointer: bool,
+    /// Whether it is a virtual function or base class.
+    pub is_virtual: bool,
+    /// `DW_CC_nocall`
+    pub altered: bool,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn empty(at: DieRef) -> Self {
+        Entry {
+            at,
+            tag: dw::DW_TAG_null,
+            depth: 0,
+            has_children: false,
+            name: RawName(&[]),
+            linkage_name: RawName(&[]),
+            ty: None,
+            specification: None,
+            abstract_origin: None,
+            signature: None,
+            discriminant: None,
+            containing_type: None,
+            sibling: None,
+            byte_size: None,
+            bit_size: None,
+            bit_offset: None,
+            data_bit_offset: None,
+            location: Location::Unsaid,
+            encoding: None,
+            count: None,
+            lower_bound: 0,
+            const_value: None,
+            code: Code::None,
+            place: None,
+            decl_file: 0,
+            decl_line: 0,
+            declaration: false,
+            external: false,
+            prototyped: false,
+            artificial: false,
+            object_pointer: false,
+            is_virtual: false,
+            altered: false,
+        }
+    }
+
+    /// Reads the attributes of the entry that has the abbreviation `abbreviation`; where it was
+    /// declared only `with_source`.
+    pub(super) fn read(
+        &mut self,
+        debug: &DebugInfo<'a>,
+        unit: &Unit<'a>,
+        raw: &mut EntriesRaw<'_, Reader<'a>>,
+        abbreviation: &Abbreviation,
+        with_source: bool,
+    ) -> Result<()> {
+        self.tag = abbreviation.tag();
+        self.has_children = abbreviation.has_children();
+        let specs = abbreviation.attributes();
+        let mut next = 0;
+        while let Some(&spec) = specs.get(next) {
+            if is_wanted(spec, with_source) {
+                let attribute = raw.read_attribute_inline(spec)?;
+                self.take(debug, unit, &attribute)?;
+                next += 1;
+            } else {
+                // In one go: most of what is skipped has a fixed size.
+                let rest = specs[next + 1..].iter();
+                let skipped = 1 + rest.take_while(|&&spec| !is_wanted(spec, with_source)).count();
+                raw.skip_attributes(&specs[next..next + skipped])?;
+                next += skipped;
+            }
+        }
+        if self.lower_bound != 0 {
+            // `count` was computed for an array that begins with 0.
+            self.count = self.count.map(|count| count.saturating_sub(self.lower_bound as u64));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn take(
+        &mut self,
+        debug: &DebugInfo<'a>,
+        unit: &Unit<'a>,
+        attribute: &Attribute<Reader<'a>>,
+    ) -> Result<()> {
+        let value = attribute.raw_value();
+        match attribute.name() {
+            dw::DW_AT_name => self.name = string(unit, value),
+            dw::DW_AT_linkage_name | dw::DW_AT_MIPS_linkage_name => {
+                self.linkage_name = string(unit, value);
+            }
+            dw::DW_AT_type => self.ty = Some(reference(debug, unit, value)?),
+            dw::DW_AT_specification => self.specification = Some(reference(debug, unit, value)?),
+            dw::DW_AT_abstract_origin => {
+                self.abstract_origin = Some(reference(debug, unit, value)?);
+            }
+            dw::DW_AT_signature => self.signature = Some(reference(debug, unit, value)?),
+            dw::DW_AT_discr => self.discriminant = Some(reference(debug, unit, value)?),
+            dw::DW_AT_containing_type => {
+                self.containing_type = Some(reference(debug, unit, value)?);
+            }
+            dw::DW_AT_sibling => {
+                if let AttributeValue::UnitRef(offset) = value {
+                    self.sibling = Some(offset.0);
+                }
+            }
+            dw::DW_AT_byte_size => self.byte_size = number(value),
+            dw::DW_AT_bit_size => self.bit_size = number(value),
+            dw::DW_AT_bit_offset => self.bit_offset = number(value),
+            dw::DW_AT_data_bit_offset => self.data_bit_offset = number(value),
+            dw::DW_AT_data_member_location => self.location = location(unit, value)?,
+            dw::DW_AT_encoding => {
+                self.encoding = number(value).map(|value| gimli::DwAte(value as u8));
+            }
+            dw::DW_AT_count => self.count = number(value),
+            dw::DW_AT_upper_bound => self.count = upper_bound(value),
+            dw::DW_AT_lower_bound => {
+                self.lower_bound = constant(value).map_or(0, |value| value as i64);
+            }
+            dw::DW_AT_const_value | dw::DW_AT_discr_value => self.const_value = constant(value),
+            dw::DW_AT_low_pc => {
+                self.code = match value {
+                    AttributeValue::Addr(address) => Code::At(address),
+                    AttributeValue::DebugAddrIndex(index) => Code::Indexed(index),
+                    _ => self.code,
+                }
+            }
+            dw::DW_AT_ranges => {
+                if self.code == Code::None {
+                    self.code = Code::Ranges(attribute.value());
+                }
+            }
+            dw::DW_AT_location => {
+                self.place = match value {
+                    AttributeValue::Exprloc(expression) => Some(expression.0.slice()),
+                    AttributeValue::Block(block) => Some(block.slice()),
+                    _ => None,
+                }
+            }
+            dw::DW_AT_decl_file => self.decl_file = number(value).unwrap_or_default(),
+            dw::DW_AT_decl_line => self.decl_line = number(value).unwrap_or_default(),
+            dw::DW_AT_declaration => self.declaration = is_set(value),
+            dw::DW_AT_external => self.external = is_set(value),
+            dw::DW_AT_prototyped => self.prototyped = is_set(value),
+            dw::DW_AT_artificial => self.artificial = is_set(value),
+            dw::DW_AT_object_pointer => self.object_pointer = true,
+            dw::DW_AT_virtuality => self.is_virtual = number(value).is_some_and(|kind| kind != 0),
+            dw::DW_AT_calling_convention => {
+                self.altered = number(value) == Some(dw::DW_CC_nocall.0.into());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The entry that this one completes: its abstract instance or its declaration.
+    pub fn origin(&self) -> Option<DieRef> {
+        self.abstract_origin.or(self.specification)
+    }
+}
+
+/// Whether [`Entry::take`] knows the attribute.
+#[inline]
+fn is_wanted(spec: AttributeSpecification, with_source: bool) -> bool {
+    let is_source = matches!(spec.name(), dw::DW_AT_decl_file | dw::DW_AT_decl_line);
+    if is_source {
+        return with_source;
+    }
+    matches!(
+        spec.name(),
+        dw::DW_AT_name
+            | dw::DW_AT_linkage_name
+            | dw::DW_AT_MIPS_linkage_name
+            | dw::DW_AT_type
+            | dw::DW_AT_specification
+            | dw::DW_AT_abstract_origin
+            | dw::DW_AT_signature
+            | dw::DW_AT_discr
+            | dw::DW_AT_containing_type
+            | dw::DW_AT_sibling
+            | dw::DW_AT_byte_size
+            | dw::DW_AT_bit_size
+            | dw::DW_AT_bit_offset
+            | dw::DW_AT_data_bit_offset
+            | dw::DW_AT_data_member_location
+            | dw::DW_AT_encoding
+            | dw::DW_AT_count
+            | dw::DW_AT_upper_bound
+            | dw::DW_AT_lower_bound
+            | dw::DW_AT_const_value
+            | dw::DW_AT_discr_value
+            | dw::DW_AT_low_pc
+            | dw::DW_AT_ranges
+            | dw::DW_AT_location
+            | dw::DW_AT_declaration
+            | dw::DW_AT_external
+            | dw::DW_AT_prototyped
+            | dw::DW_AT_artificial
+            | dw::DW_AT_object_pointer
+            | dw::DW_AT_virtuality
+            | dw::DW_AT_calling_convention
+    )
+}
+
+/// The string that `value` stands for; none if it leads out of its section.
+pub(super) fn string<'a>(unit: &Unit<'a>, value: AttributeValue<Reader<'a>>) -> RawName<'a> {
+    let strings = &unit.strings;
+    let (section, offset) = match value {
+        AttributeValue::String(string) => {
+            // Without its NUL; an empty one must not look like none.
+            return RawName(if string.slice().is_empty() { b"\0" } else { string.slice() });
+        }
+        AttributeValue::DebugStrRef(offset) => (strings.str, offset.0),
+        AttributeValue::DebugLineStrRef(offset) => (strings.line_str, offset.0),
+        AttributeValue::DebugStrRefSup(offset) => (strings.supplementary, offset.0),
+        AttributeValue::DebugStrOffsetsIndex(index) => match strings.offset(index) {
+            Some(offset) => (strings.str, offset),
+            None => return RawName::default(),
+        },
+        _ => return RawName::default(),
+    };
+    RawName(section.get(offset..).unwrap_or_default())
+}
+
+/// The entry that `value`, an attribute of an entry of `unit`, refers to.
+fn reference<'a>(
+    debug: &DebugInfo<'a>,
+    unit: &Unit<'a>,
+    value: AttributeValue<Reader<'a>>,
+) -> Result<DieRef> {
+    match value {
+        AttributeValue::UnitRef(offset) => {
+            Ok(DieRef::new(unit.section, unit.start.saturating_add(offset.0)))
+        }
+        AttributeValue::DebugInfoRef(offset) => Ok(DieRef::new(unit.info_section, offset.0)),
+        AttributeValue::DebugInfoRefSup(offset) => match unit.supplementary {
+            Some(section) => Ok(DieRef::new(section, offset.0)),
+            None => bail!("it refers to a supplementary debug file, which was not found"),
+        },
+        AttributeValue::DebugTypesRef(signature) => debug.type_with(signature),
+        _ => bail!("a reference has a form of unknown meaning"),
+    }
+}
+
+fn number(value: AttributeValue<Reader<'_>>) -> Option<u64> {
+    value.udata_value()
+}
+
+fn is_set(value: AttributeValue<Reader<'_>>) -> bool {
+    matches!(value, AttributeValue::Flag(true))
+}
+
+fn constant(value: AttributeValue<Reader<'_>>) -> Option<i128> {
+    Some(match value {
+        AttributeValue::Sdata(value) => value.into(),
+        AttributeValue::Udata(value) => value.into(),
+        // DW_FORM_data*: DWARF leaves the sign to the reader; producers use them for both, and
+        // choose the narrowest that holds an unsigned value.
+        AttributeValue::Data1(value) => value.into(),
+        AttributeValue::Data2(value) => value.into(),
+        AttributeValue::Data4(value) => value.into(),
+        AttributeValue::Data8(value) => value.into(),
+        AttributeValue::Data16(value) => value as i128,
+        // rustc's discriminants of 128 bits.
+        AttributeValue::Block(block) => {
+            let mut bytes = [0; 16];
+            let found = block.slice().get(..16).unwrap_or(block.slice());
+            bytes.get_mut(..found.len())?.copy_from_slice(found);
+            match gimli::Reader::endian(&block) {
+                gimli::RunTimeEndian::Little => i128::from_le_bytes(bytes),
+                gimli::RunTimeEndian::Big => i128::from_be_bytes(bytes) >> (8 * (16 - found.len())),
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// Number of elements of a dimension that ends with the index `value`; `None` if it is not known
+/// (a flexible array) or computed (a variable one).
+fn upper_bound(value: AttributeValue<Reader<'_>>) -> Option<u64> {
+    // `char x[0]` has the upper bound -1 with some compilers, in whatever width.
+    let bound = match value {
+        AttributeValue::Sdata(bound) => bound as u64,
+        AttributeValue::Data4(u32::MAX) => u64::MAX,
+        bound => bound.udata_value()?,
+    };
+    Some(bound.wrapping_add(1))
+}
+
+/// `DW_AT_data_member_location`: a number, or in DWARF 2 an expression that adds one.
+fn location<'a>(unit: &Unit<'a>, value: AttributeValue<Reader<'a>>) -> Result<Location> {
+    let expression = match value {
+        AttributeValue::Exprloc(expression) => expression,
+        AttributeValue::Block(block) => gimli::Expression(block),
+        value => {
+            let bytes = value.udata_value().context("a member's location is not a number")?;
+            return Ok(Location::Bytes(bytes));
+        }
+    };
+    let mut operations = expression.operations(unit.header.encoding());
+    let first = operations.next()?;
+    Ok(match (first, operations.next()?) {
+        (Some(gimli::Operation::PlusConstant { value }), None) => Location::Bytes(value),
+        (Some(gimli::Operation::UnsignedConstant { value }), None) => Location::Bytes(value),
+        _ => Location::Computed,
+    })
+}

@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One type as DWARF says it, in the words of BTF.
+//!
+//! | DWARF | BTF |
+//! | --- | --- |
+//! | base type | INT; FLOAT for floating point of 2, 4, 8, 12 or 16 bytes; otherwise bytes (`_Complex`, `_BitInt(200)`, `()`) |
+//! | pointer | PTR |
+//! | reference, rvalue reference | PTR |
+//! | const, volatile, restrict | the same |
+//! | atomic, packed, immutable, shared, subrange | what they qualify |
+//! | struct, class, union | STRUCT, UNION; a declaration becomes its definition, or FWD if there is none |
+//! | base class | anonymous member, so that its fields are found through the derived class |
+//! | virtual base class | left out: each object says where it is |
+//! | static member | left out: it is a variable |
+//! | member, bit-fields of DWARF 2 to 5 | member |
+//! | variant part (an enum of Rust) | UNION of the variants, and of an anonymous STRUCT with the tag `__tag` |
+//! | enumeration | ENUM; ENUM64 where a value needs more than 32 bits |
+//! | array, vector | ARRAY, one for each dimension; of unknown length: 0 elements |
+//! | typedef, template alias | TYPEDEF |
+//! | subroutine type | FUNC_PROTO |
+//! | pointer to member | bytes: one word for data, two for a method |
+//! | unspecified type (`nullptr_t`) | PTR to `void` |
+//! | whatever else | bytes |
+//!
+//! "Bytes" are a STRUCT of that name and size without members.
+
+use anyhow::Result;
+use gimli::DwTag;
+use gimli::constants as dw;
+
+use super::entry::{DieRef, Entry, Location, RawName};
+use super::unit::Unit;
+use super::walk::Walk;
+use super::{DebugInfo, MAX_CHAIN};
+use crate::btf::{IntEncoding, MAX_BITFIELD_OFFSET, MAX_VLEN};
+
+/// Name of the member that tells an enum's variants apart.
+const TAG: &[u8] = b"__tag\0";
+
+/// What a type is, to BTF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the kind of that name")]
+pub enum Kind {
+    Int(IntEncoding),
+    Float,
+    Ptr,
+    Const,
+    Volatile,
+    Restrict,
+    Typedef,
+    Struct,
+    Union,
+    Enum,
+    /// The parts are the dimensions, the outermost first.
+    Array,
+    FuncProto,
+    /// Its target.
+    Same,
+    /// A struct, or a union, that is only declared.
+    Declared {
+        union: bool,
+    },
+    DeclaredEnum,
+    /// A struct without members.
+    Bytes,
+}
+
+/// Something of DWARF that has no counterpart in BTF, and is expressed in another way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "described by `Rule::text`")]
+pub enum Rule {
+    Reference,
+    Qualifier,
+    Subrange,
+    BaseClass,
+    VirtualBase,
+    StaticMember,
+    Variants,
+    MemberPointer,
+    Unspecified,
+    OddBase,
+    OddTag,
+    ForeignName,
+    Refused,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Rule; 13] = [
+        Rule::Reference,
+        Rule::Qualifier,
+        Rule::Subrange,
+        Rule::BaseClass,
+        Rule::VirtualBase,
+        Rule::StaticMember,
+        Rule::Variants,
+        Rule::MemberPointer,
+        Rule::Unspecified,
+        Rule::OddBase,
+        Rule::OddTag,
+        Rule::ForeignName,
+        Rule::Refused,
+    ];
+
+    /// What becomes of what, for people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Rule::Reference => "references became pointers",
+            Rule::Qualifier => "atomic and other qualifiers of no meaning to BTF were left out",
+            Rule::Subrange => "subranges became the types that they are ranges of",
+            Rule::BaseClass => "classes have their base classes as anonymous members",
+            Rule::VirtualBase => "classes lost virtual base classes, whose place each object says",
+            Rule::StaticMember => "classes lost static members, which are variables",
+            Rule::Variants => "enums with variants became unions of those and of their tag",
+            Rule::MemberPointer => "pointers to members became bytes",
+            Rule::Unspecified => "unspecified types became pointers to void",
+            Rule::OddBase => "base types that BTF has no kind for became bytes",
+            Rule::OddTag => "types of other kinds became bytes",
+            Rule::ForeignName => "names got other letters, for BTF allows those of C only",
+            Rule::Refused => "types that BTF cannot express became bytes",
+        }
+    }
+}
+
+/// A set of [`Rule`]s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules(u16);
+
+impl Rules {
+    /// Adds `rule`.
+    pub fn add(&mut self, rule: Rule) {
+        self.0 |= 1 << rule as u16;
+    }
+
+    /// Whether `rule` is one of them.
+    pub fn has(self, rule: Rule) -> bool {
+        self.0 & 1 << rule as u16 != 0
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: Rules) {
+        self.0 |= other.0;
+    }
+}
+
+/// A member, an enumerator, a parameter, or a dimension.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawPart<'a> {
+    /// Its name.
+    pub name: RawName<'a>,
+    /// Its type; `None` for `void`.
+    pub ty: Option<DieRef>,
+    /// Of a member: bits from the beginning.
+    pub bit_offset: u64,
+    /// Of a bit-field.
+    pub bits: u64,
+    /// Of an enumerator its value, of a dimension its length.
+    pub value: i128,
+}
+
+/// One type.
+#[derive(Clone, Debug)]
+pub struct RawType<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name, without what is around it.
+    pub name: RawName<'a>,
+    /// In bytes.
+    pub size: u64,
+    /// What it refers to: a pointer's target, an array's element, what a function returns; `None`
+    /// for `void`.
+    pub target: Option<DieRef>,
+    /// Members and the like.
+    pub parts: Vec<RawPart<'a>>,
+    /// Whether a function has further parameters.
+    pub variadic: bool,
+    /// Whether there are entries below it that may define other types.
+    pub nested: bool,
+    /// Places of variant parts, which stand for structs with a tag.
+    pub variant_parts: Vec<DieRef>,
+    /// What was expressed in other ways.
+    pub rules: Rules,
+}
+
+impl Default for RawType<'_> {
+    fn default() -> Self {
+        RawType {
+            kind: Kind::Bytes,
+            name: RawName::default(),
+            size: 0,
+            target: None,
+            parts: Vec::new(),
+            variadic: false,
+            nested: false,
+            variant_parts: Vec::new(),
+            rules: Rules::default(),
+        }
+    }
+}
+
+/// Whether an entry with that tag is a type.
+pub fn is_type(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        dw::DW_TAG_base_type
+            | dw::DW_TAG_pointer_type
+            | dw::DW_TAG_reference_type
+            | dw::DW_TAG_rvalue_reference_type
+            | dw::DW_TAG_const_type
+            | dw::DW_TAG_volatile_type
+            | dw::DW_TAG_restrict_type
+            | dw::DW_TAG_atomic_type
+            | dw::DW_TAG_packed_type
+            | dw::DW_TAG_immutable_type
+            | dw::DW_TAG_shared_type
+            | dw::DW_TAG_structure_type
+            | dw::DW_TAG_class_type
+            | dw::DW_TAG_union_type
+            | dw::DW_TAG_interface_type
+            | dw::DW_TAG_enumeration_type
+            | dw::DW_TAG_array_type
+            | dw::DW_TAG_typedef
+            | dw::DW_TAG_template_alias
+            | dw::DW_TAG_subroutine_type
+            | dw::DW_TAG_ptr_to_member_type
+            | dw::DW_TAG_unspecified_type
+            | dw::DW_TAG_subrange_type
+            | dw::DW_TAG_string_type
+            | dw::DW_TAG_set_type
+            | dw::DW_TAG_file_type
+            | dw::DW_TAG_coarray_type
+            | dw::DW_TAG_dynamic_type
+    )
+}
+
+impl<'a> RawType<'a> {
+    /// Reads the type at which `walk` is, and its children.
+    ///
+    /// Fails if the entries cannot be read. What BTF cannot express is no failure, it becomes
+    /// bytes.
+    pub(crate) fn read(
+        &mut self,
+        debug: &DebugInfo<'a>,
+        unit: &Unit<'a>,
+        walk: &mut Walk<'_, 'a>,
+    ) -> Result<()> {
+        let entry = *walk.entry();
+        self.parts.clear();
+        self.variant_parts.clear();
+        self.rules = Rules::default();
+        (self.variadic, self.nested) = (false, false);
+        self.name = entry.name;
+        self.size = entry.byte_size.unwrap_or(0);
+        self.target = entry.ty;
+        self.kind = match entry.tag {
+            dw::DW_TAG_base_type => self.base_type(&entry),
+            dw::DW_TAG_pointer_type => Kind::Ptr,
+            dw::DW_TAG_reference_type | dw::DW_TAG_rvalue_reference_type => {
+                self.by_rule(Rule::Reference, Kind::Ptr)
+            }
+            dw::DW_TAG_const_type => Kind::Const,
+            dw::DW_TAG_volatile_type => Kind::Volatile,
+            dw::DW_TAG_restrict_type => Kind::Restrict,
+            dw::DW_TAG_atomic_type
+            | dw::DW_TAG_packed_type
+            | dw::DW_TAG_immutable_type
+            | dw::DW_TAG_shared_type => self.by_rule(Rule::Qualifier, Kind::Same),
+            dw::DW_TAG_subrange_type if entry.ty.is_some() => {
+                self.by_rule(Rule::Subrange, Kind::Same)
+            }
+            dw::DW_TAG_typedef | dw::DW_TAG_template_alias => Kind::Typedef,
+            dw::DW_TAG_structure_type | dw::DW_TAG_class_type | dw::DW_TAG_interface_type => {
+                self.composite(debug, unit, walk, &entry, Kind::Struct)?
+            }
+            dw::DW_TAG_union_type => self.composite(debug, unit, walk, &entry, Kind::Union)?,
+            dw::DW_TAG_variant_part => self.tag(debug, unit, walk, &entry)?,
+            dw::DW_TAG_enumeration_type => self.enumeration(debug, walk, &entry)?,
+            dw::DW_TAG_array_type => self.array(walk, &entry)?,
+            dw::DW_TAG_subroutine_type => self.function(walk, &entry)?,
+            dw::DW_TAG_unspecified_type => {
+                self.target = None;
+                self.by_rule(Rule::Unspecified, Kind::Ptr)
+            }
+            dw::DW_TAG_ptr_to_member_type => {
+                self.size = self.member_pointer_size(debug, unit)?;
+                self.by_rule(Rule::MemberPointer, Kind::Bytes)
+            }
+            _ => self.by_rule(Rule::OddTag, Kind::Bytes),
+        };
+        self.limit();
+        Ok(())
+    }
+
+    /// Turns into bytes what has more, or larger, numbers than BTF has room for.
+    fn limit(&mut self) {
+        let fits = |part: &RawPart<'_>| {
+            let is_value = self.kind != Kind::Array || u32::try_from(part.value).is_ok();
+            is_value && part.bits <= 255 && part.bit_offset <= u32::MAX.into()
+        };
+        let has_bits = self.parts.iter().any(|part| part.bits > 0);
+        let is_near = |part: &RawPart<'_>| part.bit_offset <= MAX_BITFIELD_OFFSET.into();
+        let fits = u32::try_from(self.size).is_ok()
+            && self.parts.len() <= MAX_VLEN - 1
+            && self.parts.iter().all(fits)
+            && (!has_bits || self.parts.iter().all(is_near));
+        if !fits {
+            self.size = u32::try_from(self.size).unwrap_or(0).into();
+            self.parts.clear();
+            self.target = None;
+            self.kind = self.by_rule(Rule::Refused, Kind::Bytes);
+        }
+    }
+
+    /// Of an enumeration: whether a value is negative, and whether one needs more than 32 bits.
+    pub fn enum_range(&self) -> (bool, bool) {
+        let signed = self.parts.iter().any(|part| part.value < 0);
+        let fits = |value: i128| match signed {
+            true => i32::try_from(value).is_ok(),
+            false => u32::try_from(value).is_ok(),
+        };
+        (signed, !self.parts.iter().all(|part| fits(part.value)))
+    }
+
+    fn by_rule(&mut self, rule: Rule, kind: Kind) -> Kind {
+        self.rules.add(rule);
+        kind
+    }
+
+    fn base_type(&mut self, entry: &Entry<'a>) -> Kind {
+        self.target = None;
+        let encoding = entry.encoding.unwrap_or(dw::DW_ATE_unsigned);
+        if encoding == dw::DW_ATE_float && [2, 4, 8, 12, 16].contains(&self.size) {
+            return Kind::Float;
+        }
+        let is_int = self.size.is_power_of_two() && self.size <= 16;
+        let is_odd = matches!(
+            encoding,
+            dw::DW_ATE_float
+                | dw::DW_ATE_complex_float
+                | dw::DW_ATE_imaginary_float
+                | dw::DW_ATE_decimal_float
+        );
+        if !is_int || is_odd {
+            return self.by_rule(Rule::OddBase, Kind::Bytes);
+        }
+        let signed = [dw::DW_ATE_signed, dw::DW_ATE_signed_char].contains(&encoding);
+        Kind::Int(IntEncoding { signed, char: false, bool: encoding == dw::DW_ATE_boolean })
+    }
+
+    fn composite(
+        &mut self,
+        debug: &DebugInfo<'a>,
+        unit: &Unit<'a>,
+        walk: &mut Walk<'_, 'a>,
+        entry: &Entry<'a>,
+        kind: Kind,
+    ) -> Result<Kind> {
+        self.target = None;
+        if entry.declaration {
+            // Some compilers put methods, and types, into what is only declared.
+            self.nested = entry.has_children;
+            return Ok(Kind::Declared { union: kind == Kind::Union });
+        }
+        let mut variants = false;
+        while let Some(&child) = walk.next_child(entry.depth)? {
+            match child.tag {
+                dw::DW_TAG_member if child.external || child.declaration => {
+                    self.rules.add(Rule::StaticMember);
+                }
+                dw::DW_TAG_member => self.member(debug, unit, &child)?,
+                dw::DW_TAG_inheritance
+                    if child.is_virtual || child.location == Location::Computed =>
+                {
+                    self.rules.add(Rule::VirtualBase);
+                }
+                dw::DW_TAG_inheritance => {
+                    self.rules.add(Rule::BaseClass);
+                    self.member(debug, unit, &Entry { name: RawName::default(), ..child })?;
+                }
+                dw::DW_TAG_variant_part => {
+                    variants = true;
+                    self.rules.add(Rule::Variants);
+                    self.variants(debug, unit, walk, &child)?;
+                }
+                // A static member of DWARF 5.
+                dw::DW_TAG_variable => self.rules.add(Rule::StaticMember),
+                tag => self.nested |= is_type(tag) || tag == dw::DW_TAG_subprogram,
+            }
+        }
+        let at_start = self.parts.iter().all(|part| part.bit_offset == 0);
+        // BTF wants them in order; compilers need not give them so (base classes, variants).
+        if !self.parts.is_sorted_by_key(|part| part.bit_offset) {
+            self.parts.sort_by_key(|part| part.bit_offset);
+        }
+        Ok(if variants && at_start { Kind::Union } else { kind })
+    }
+
+    /// The members of the variants in the variant part `part`, and the part itself, which stands
+    /// for its tag.
+    fn variants(
+        &mut self,
+        debug: &DebugInfo<'a>,
+        unit: &Unit<'a>,
+        walk: &mut Walk<'_, 'a>,
+        part: &Entry<'a>,
+    ) -> Result<()> {
+        if part.discriminant.is_some() {
+            self.variant_parts.push(part.at);
+            self.parts.push(RawPart { ty: Some(part.at), ..RawPart::default() });
+        }
+        while let Some(&variant) = walk.next_child(part.depth)? {
+            if variant.tag != dw::DW_TAG_variant {
+                continue;
+            }
+            while let Some(&child) = walk.next_child(variant.depth)? {
+                if child.tag == dw::DW_TAG_member {
+                    self.member(debug, unit, &child)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The struct that stands for a variant part: with the tag alone.
+    fn tag(
+        &mut self,
+        debug: &DebugInfo<'a>,
+        unit: &Unit<'a>,
+        walk: &mut Walk<'_, 'a>,
+        part: &Entry<'a>,
+    ) -> Result<Kind> {
+        self.name = RawName::default();
+        self.target = None;
+        while let Some(&child) = walk.next_child(part.depth)? {
+            if Some(child.at) == part.discriminant {
+                let name = if child.name.is_missing() { RawName::of(TAG) } else { child.name };
+                self.member(debug, unit, &Entry { name, ..child })?;
+            }
+        }
+        if let Some(tag) = self.parts.last() {
+            let size = debug.size_of(tag.ty)?.unwrap_or(0);
+            self.size = (tag.bit_offset / 8).saturating_add(size);
+        }
+        Ok(Kind::Struct)
+    }
+
+    fn member(&mut self, debug: &DebugInfo<'a>, unit: &Unit<'a>, entry: &Entry<'a>) -> Result<()> {
+        let bytes = match entry.location {
+            Location::Unsaid => 0,
+            Location::Bytes(bytes) => bytes,
+            Location::Computed => {
+                self.rules.add(Rule::VirtualBase);
+                return Ok(());
+            }
+        };
+        let bits = entry.bit_size.unwrap_or(0);
+        let start = bytes.saturating_mul(8);
+        let bit_offset = match (bits, entry.data_bit_offset, entry.bit_offset) {
+            (0, ..) => start,
+            (_, Some(offset), _) => start.saturating_add(offset),
+            (_, None, Some(from_top)) => {
+                let storage = match entry.byte_size {
+                    Some(size) => Some(size),
+                    None => debug.size_of(entry.ty)?,
+                };
+                let storage = storage.unwrap_or(0).saturating_mul(8);
+                old_bit_offset(unit, start, storage, from_top, bits)
+            }
+            (_, None, None) => start,
+        };
+        let (name, ty) = (entry.name, entry.ty);
+        self.parts.push(RawPart { name, ty, bit_offset, bits, value: 0 });
+        Ok(())
+    }
+
+    /// A pointer to a data member is an offset; one to a method is an address and an offset
+    /// (Itanium C++ ABI, 2.3).
+    fn member_pointer_size(&mut self, debug: &DebugInfo<'a>, unit: &Unit<'a>) -> Result<u64> {
+        let word = u64::from(unit.header.address_size());
+        let Some(target) = self.target.take() else { return Ok(word) };
+        let (_, target) = debug.die(target)?;
+        Ok(if target.tag == dw::DW_TAG_subroutine_type { 2 * word } else { word })
+    }
+
+    fn enumeration(
+        &mut self,
+        debug: &DebugInfo<'a>,
+        walk: &mut Walk<'_, 'a>,
+        entry: &Entry<'a>,
+    ) -> Result<Kind> {
+        let underlying = self.target.take();
+        if entry.byte_size.is_none() {
+            self.size = debug.size_of(underlying)?.unwrap_or(4);
+        }
+        if entry.declaration {
+            return Ok(Kind::DeclaredEnum);
+        }
+        while let Some(child) = walk.next_child(entry.depth)? {
+            if child.tag == dw::DW_TAG_enumerator {
+                let (name, value) = (child.name, child.const_value.unwrap_or_default());
+                self.parts.push(RawPart { name, value, ..RawPart::default() });
+            }
+        }
+        Ok(Kind::Enum)
+    }
+
+    fn array(&mut self, walk: &mut Walk<'_, 'a>, entry: &Entry<'a>) -> Result<Kind> {
+        while let Some(child) = walk.next_child(entry.depth)? {
+            let is_dimension =
+                matches!(child.tag, dw::DW_TAG_subrange_type | dw::DW_TAG_generic_subrange);
+            if is_dimension {
+                let value = child.count.unwrap_or(0).into();
+                self.parts.push(RawPart { value, ..RawPart::default() });
+            }
+        }
+        Ok(Kind::Array)
+    }
+
+    fn function(&mut self, walk: &mut Walk<'_, 'a>, entry: &Entry<'a>) -> Result<Kind> {
+        while let Some(child) = walk.next_child(entry.depth)? {
+            self.parameter(child);
+        }
+        Ok(Kind::FuncProto)
+    }
+
+    /// Takes note of `entry`, a child of a function, if it says something of the parameters.
+    pub(crate) fn parameter(&mut self, entry: &Entry<'a>) {
+        match entry.tag {
+            dw::DW_TAG_formal_parameter => {
+                let (name, ty) = (entry.name, entry.ty);
+                self.parts.push(RawPart { name, ty, ..RawPart::default() });
+            }
+            dw::DW_TAG_unspecified_parameters => self.variadic = true,
+            _ => {}
+        }
+    }
+}
+
+/// Offset of a bit-field as DWARF 2 and 3 say it: `DW_AT_bit_offset` counts from the most
+/// significant bit of a storage unit that begins at the bit `start`.
+fn old_bit_offset(unit: &Unit<'_>, start: u64, storage: u64, from_top: u64, bits: u64) -> u64 {
+    // An offset beyond the storage unit is a negative one: the field begins in the unit before.
+    let from_top = from_top as i64;
+    let from_bottom = match unit.endian() {
+        gimli::RunTimeEndian::Little => {
+            (storage as i64).saturating_sub(from_top).saturating_sub(bits as i64)
+        }
+        gimli::RunTimeEndian::Big => from_top,
+    };
+    start.saturating_add_signed(from_bottom)
+}
+
+impl<'a> DebugInfo<'a> {
+    /// Size in bytes of the type at `die`, through typedefs and qualifiers; `None` if it has none.
+    pub(crate) fn size_of(&self, die: Option<DieRef>) -> Result<Option<u64>> {
+        let mut at = die;
+        for _ in 0..MAX_CHAIN {
+            let Some(die) = at else { return Ok(None) };
+            let (unit, entry) = self.die(die)?;
+            if let Some(size) = entry.byte_size {
+                return Ok(Some(size));
+            }
+            at = match entry.tag {
+                dw::DW_TAG_pointer_type
+                | dw::DW_TAG_reference_type
+                | dw::DW_TAG_rvalue_reference_type => {
+                    return Ok(Some(unit.header.address_size().into()));
+                }
+                _ => entry.ty,
+            };
+        }
+        // It refers to itself.
+        Ok(None)
+    }
+}

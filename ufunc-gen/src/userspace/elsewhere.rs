@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Functions that have their code in one unit and their declaration in another, as link-time
+//! optimisation leaves them.
+
+use anyhow::Result;
+use gimli::constants as dw;
+
+use super::store::{Draft, Head, Part, RecordId, Ref, Store};
+use crate::btf::kind;
+use crate::dwarf::raw::Rules;
+use crate::dwarf::{DebugInfo, DieRef, MAX_CHAIN, Walk};
+
+/// Puts the function that `place` has the code of into `store`; `None` if it has no name.
+pub(super) fn function<'a>(
+    debug: &DebugInfo<'a>,
+    store: &mut Store<'a>,
+    place: DieRef,
+) -> Result<Option<RecordId>> {
+    let (_, mut entry) = debug.die(place)?;
+    let (mut name, mut linkage_name) = (entry.name, entry.linkage_name);
+    let (mut external, mut ret, mut params) = (entry.external, entry.ty, None);
+    for _ in 0..MAX_CHAIN {
+        // A copy leaves the parameters to what it is a copy of.
+        if params.is_none() && entry.abstract_origin.is_none() {
+            params = Some(entry.at);
+        }
+        let Some(origin) = entry.origin() else { break };
+        (_, entry) = debug.die(origin)?;
+        name = if name.is_missing() { entry.name } else { name };
+        linkage_name = if linkage_name.is_missing() { entry.linkage_name } else { linkage_name };
+        external |= entry.external;
+        ret = ret.or(entry.ty);
+    }
+    let symbol = if linkage_name.is_missing() { name } else { linkage_name };
+    if symbol.is_missing() {
+        return Ok(None);
+    }
+    let (mut parts, mut variadic) = (Vec::new(), false);
+    if let Some(place) = params {
+        let (unit, _) = debug.die(place)?;
+        let mut walk = Walk::at(debug, unit, place)?;
+        walk.next()?;
+        while let Some(child) = walk.next_child(0)? {
+            match child.tag {
+                dw::DW_TAG_formal_parameter => parts.push((child.name, child.ty)),
+                dw::DW_TAG_unspecified_parameters => variadic = true,
+                _ => {}
+            }
+        }
+    }
+    let reference = |store: &mut Store<'a>, ty: Option<DieRef>| match ty {
+        Some(place) => store.exact(place),
+        None => Ref::VOID,
+    };
+    let mut draft = Draft::default();
+    let target = reference(store, ret);
+    let kind = kind::FUNC_PROTO as u8;
+    draft.begin(Head { kind, detail: u8::from(variadic), name: 0, size: 0, target });
+    for (number, (name, ty)) in parts.into_iter().enumerate() {
+        let name = match store.names.id(name) {
+            0 => store.names.parameter(number),
+            name => name,
+        };
+        let ty = reference(store, ty);
+        draft.push(Part { name, ty, values: [0; 2] });
+    }
+    let prototype = store.intern(&draft, (entry.at, 1), Rules::default());
+    let (kind, target) = (kind::FUNC as u8, Ref::Record(prototype));
+    let name = store.names.id(symbol);
+    draft.begin(Head { kind, detail: u8::from(external), name, size: 0, target });
+    Ok(Some(store.intern(&draft, (entry.at, 2), Rules::default())))
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Types as BTF, in the order in which the debug information has them.
+
+use std::borrow::Cow;
+
+use hashbrown::HashMap;
+
+use super::UserspaceBtf;
+use super::names::NameId;
+use super::scan::{ENUM_SIGNED, ENUM_WIDE, INT_BOOL, INT_SIGNED};
+use super::store::{Key, RecordId, Store};
+use super::variants::{Meaning, Types};
+use crate::btf::dedup::dedup;
+use crate::btf::fit::fit;
+use crate::btf::{Composite, IntEncoding, Linkage, Member, Name, Param, Type, TypeId, kind};
+use crate::dwarf::raw::Rule;
+use crate::dwarf::types::{array_index, named};
+use crate::ident::{base_type_name, btf_name};
+
+/// Id of the first type.
+const FIRST: u32 = 1;
+
+/// The BTF of `types`.
+pub(super) fn emit<'a>(types: &Types<'_, 'a>, store: &Store<'a>) -> UserspaceBtf<'a> {
+    let order = order(store, types);
+    let mut ids = vec![0; types.len()];
+    for (place, &ty) in order.iter().enumerate() {
+        ids[ty] = FIRST + place as u32;
+    }
+    let mut counts = [0; Rule::ALL.len()];
+    for &ty in &order {
+        let rules = store.rules[types.record(ty) as usize];
+        for (count, rule) in counts.iter_mut().zip(Rule::ALL) {
+            *count += usize::from(rules.has(rule));
+        }
+    }
+    let ambiguous = types.ambiguous.iter().map(|(key, records)| {
+        (String::from_utf8_lossy(store.names.text(key.name)).into_owned(), records.len())
+    });
+    let next = FIRST + order.len() as u32;
+    let mut emitter = Emitter {
+        store,
+        ids,
+        rewritten: HashMap::new(),
+        next,
+        added: Vec::new(),
+        declared: HashMap::new(),
+        index: None,
+    };
+    let mut out = Vec::with_capacity(order.len());
+    let mut refs = Vec::new();
+    for &ty in &order {
+        types.refs(ty, &mut refs);
+        out.push(emitter.convert(types.record(ty), &refs));
+    }
+    out.append(&mut emitter.added);
+    counts[Rule::ForeignName as usize] += emitter.rewritten.len();
+    fit(&mut out, FIRST);
+    // Equal records that refer to places, or to names of several meanings, may differ in nothing
+    // that BTF can say.
+    let is_certain = types.ambiguous.is_empty() && store.exact.is_empty();
+    let out = if is_certain { out } else { dedup(out, FIRST).0 };
+    let rules = Rule::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0).collect();
+    UserspaceBtf { types: out, ambiguous: ambiguous.collect(), rules }
+}
+
+/// The types that roots lead to, in the order of the debug information.
+fn order(store: &Store<'_>, types: &Types<'_, '_>) -> Vec<usize> {
+    let mut reached = vec![false; types.len()];
+    let mut stack = types.roots.clone();
+    let mut refs = Vec::new();
+    while let Some(ty) = stack.pop() {
+        if std::mem::replace(&mut reached[ty], true) {
+            continue;
+        }
+        types.refs(ty, &mut refs);
+        for meaning in &refs {
+            if let Meaning::Type(target) = *meaning
+                && target != 0
+                && !reached[target]
+            {
+                stack.push(target);
+            }
+        }
+    }
+    let mut order: Vec<usize> = (1..reached.len()).filter(|&ty| reached[ty]).collect();
+    // Those of one record keep the order in which units have them.
+    order.sort_by_key(|&ty| store.firsts[types.record(ty) as usize]);
+    order
+}
+
+struct Emitter<'s, 'a> {
+    store: &'s Store<'a>,
+    /// Ids of the types.
+    ids: Vec<u32>,
+    /// Names that had to be changed.
+    rewritten: HashMap<NameId, String>,
+    /// Id of the next type that is added.
+    next: u32,
+    added: Vec<Type<'a>>,
+    declared: HashMap<Key, TypeId>,
+    /// Type of arrays' indices.
+    index: Option<TypeId>,
+}
+
+impl<'a> Emitter<'_, 'a> {
+    /// The name as BTF can have it.
+    fn name(&mut self, id: NameId, is_base: bool) -> Name<'a> {
+        let text = self.store.names.shared(id);
+        if is_base {
+            return base_type_name(text);
+        }
+        if let Some(name) = self.rewritten.get(&id) {
+            return Cow::Owned(name.clone());
+        }
+        let name = btf_name(text);
+        if name.as_bytes() != self.store.names.text(id) {
+            self.rewritten.insert(id, name.clone().into_owned());
+        }
+        name
+    }
+
+    fn add(&mut self, ty: Type<'a>) -> TypeId {
+        let id = TypeId(self.next);
+        self.next += 1;
+        self.added.push(ty);
+        id
+    }
+
+    fn id(&mut self, meaning: Meaning) -> TypeId {
+        match meaning {
+            Meaning::Type(ty) => TypeId(self.ids[ty]),
+            Meaning::Declared(key) => match self.declared.get(&key) {
+                Some(&id) => id,
+                None => {
+                    let name = self.name(key.name, false);
+                    let id = self.add(Type::Fwd { name, union: key.union });
+                    self.declared.insert(key, id);
+                    id
+                }
+            },
+        }
+    }
+
+    /// The type that `record` is if it refers to `refs`.
+    fn convert(&mut self, record: RecordId, refs: &[Meaning]) -> Type<'a> {
+        let store = self.store;
+        let head = store.head(record);
+        let kind = u32::from(head.kind);
+        let is_base = matches!(kind, kind::INT | kind::FLOAT);
+        let name = self.name(head.name, is_base);
+        let (size, detail) = (head.size, head.detail);
+        let (target, parts) = refs.split_first().unwrap_or((&Meaning::Type(0), &[]));
+        let target = self.id(*target);
+        match kind {
+            kind::INT => {
+                let signed = detail & INT_SIGNED != 0;
+                let bool = detail & INT_BOOL != 0;
+                let encoding = IntEncoding { signed, char: false, bool };
+                let bits = (size * 8) as u8;
+                Type::Int { name: named(name), size, encoding, bit_offset: 0, bits }
+            }
+            kind::FLOAT => Type::Float { name: named(name), size },
+            kind::PTR => Type::Ptr(target),
+            kind::CONST => Type::Const(target),
+            kind::VOLATILE => Type::Volatile(target),
+            kind::RESTRICT => Type::Restrict(target),
+            kind::TYPEDEF => Type::Typedef { name: named(name), target },
+            kind::ARRAY => {
+                let index = match self.index {
+                    Some(index) => index,
+                    None => {
+                        let index = self.add(array_index());
+                        self.index = Some(index);
+                        index
+                    }
+                };
+                Type::Array { element: target, index, count: size }
+            }
+            kind::ENUM | kind::ENUM64 => self.enumeration(record, name, size, detail),
+            kind::FUNC_PROTO => {
+                let mut params = Vec::with_capacity(parts.len() + 1);
+                for (part, meaning) in store.parts(record).zip(parts) {
+                    params.push(Param { name: self.name(part.name, false), ty: self.id(*meaning) });
+                }
+                if detail != 0 {
+                    params.push(Param { name: Name::default(), ty: TypeId::VOID });
+                }
+                Type::FuncProto { ret: target, params }
+            }
+            kind::FUNC => {
+                let linkage = if detail != 0 { Linkage::Global } else { Linkage::Static };
+                Type::Func { name: named(name), proto: target, linkage }
+            }
+            _ => {
+                let mut members = Vec::with_capacity(parts.len());
+                for (part, meaning) in store.parts(record).zip(parts) {
+                    let [bit_offset, bits] = part.values;
+                    let (name, ty) = (self.name(part.name, false), self.id(*meaning));
+                    members.push(Member { name, ty, bit_offset, bitfield_size: bits as u8 });
+                }
+                let composite = Composite { name, size, members };
+                match kind {
+                    kind::UNION => Type::Union(composite),
+                    _ => Type::Struct(composite),
+                }
+            }
+        }
+    }
+
+    fn enumeration(&mut self, record: RecordId, name: Name<'a>, size: u32, detail: u8) -> Type<'a> {
+        let signed = detail & ENUM_SIGNED != 0;
+        let store = self.store;
+        let mut named_values = Vec::with_capacity(store.parts(record).len());
+        for part in store.parts(record) {
+            named_values.push((named(self.name(part.name, false)), part.values));
+        }
+        match detail & ENUM_WIDE != 0 {
+            false => {
+                let values = named_values.into_iter().map(|(name, [low, _])| (name, low)).collect();
+                Type::Enum { name, size, signed, values }
+            }
+            true => {
+                let wide = |[low, high]: [u32; 2]| u64::from(high) << 32 | u64::from(low);
+                let values =
+                    named_values.into_iter().map(|(name, values)| (name, wide(values))).collect();
+                Type::Enum64 { name, size, signed, values }
+            }
+        }
+    }
+}

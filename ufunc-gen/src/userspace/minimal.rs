@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Minimal BTF: what some types lead to, and nothing else.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+
+use crate::btf::merge::essential;
+use crate::btf::{Type, TypeId};
+use crate::dwarf::definitions::TagClass;
+use crate::relocation::TypeName;
+
+/// Id of the first type.
+const FIRST: u32 = 1;
+
+/// Keeps of `types` those that are called like one of `names`, and what they lead to. A name may
+/// say what it is: `struct data`.
+///
+/// Fails if nothing is called like one of the names, and says what is called nearly so.
+pub fn keep_named<'a>(types: Vec<Type<'a>>, names: &[String]) -> Result<Vec<Type<'a>>> {
+    let mut roots = Vec::new();
+    for wanted in names {
+        let (kind, name) = match wanted.trim().split_once(' ') {
+            Some((kind @ ("struct" | "union" | "enum" | "class" | "typedef"), name)) => {
+                (Some(kind), name.trim())
+            }
+            _ => (None, wanted.trim()),
+        };
+        let found = types.iter().enumerate().filter(|(_, ty)| {
+            ty.name() == name
+                && match kind {
+                    Some("struct" | "class") => matches!(ty, Type::Struct(_)),
+                    Some("union") => matches!(ty, Type::Union(_)),
+                    Some("enum") => matches!(ty, Type::Enum { .. } | Type::Enum64 { .. }),
+                    Some(_) => matches!(ty, Type::Typedef { .. }),
+                    None => !name.is_empty(),
+                }
+        });
+        let before = roots.len();
+        roots.extend(found.map(|(index, _)| index));
+        if roots.len() == before {
+            match nearest(&types, name) {
+                Some(nearest) => {
+                    bail!("there is no type {wanted:?}; the nearest name is {nearest:?}")
+                }
+                None => bail!("there is no type {wanted:?}"),
+            }
+        }
+    }
+    Ok(keep(types, roots))
+}
+
+/// Keeps of `types` those that `wanted` names, as far as they are there, and what they lead to.
+/// Gives also the names that are not there.
+pub fn keep_wanted<'a, 'w>(
+    types: Vec<Type<'a>>,
+    wanted: &'w BTreeSet<TypeName>,
+) -> (Vec<Type<'a>>, Vec<&'w str>) {
+    let (mut roots, mut missing) = (Vec::new(), Vec::new());
+    for (class, name) in wanted {
+        let found = types.iter().enumerate().filter(|(_, ty)| {
+            essential(ty.name()) == name
+                && match class {
+                    TagClass::Struct => matches!(ty, Type::Struct(_)),
+                    TagClass::Union => matches!(ty, Type::Union(_)),
+                    TagClass::Enum => matches!(ty, Type::Enum { .. } | Type::Enum64 { .. }),
+                    TagClass::Typedef => matches!(ty, Type::Typedef { .. }),
+                }
+        });
+        let before = roots.len();
+        roots.extend(found.map(|(index, _)| index));
+        if roots.len() == before {
+            missing.push(name.as_str());
+        }
+    }
+    (keep(types, roots), missing)
+}
+
+/// Keeps what `roots`, places in `types`, lead to.
+fn keep(types: Vec<Type<'_>>, roots: Vec<usize>) -> Vec<Type<'_>> {
+    let mut kept = vec![false; types.len()];
+    let mut stack = roots;
+    while let Some(index) = stack.pop() {
+        if !std::mem::replace(&mut kept[index], true) {
+            types[index].for_each_ref(|id| stack.extend(index_of(id)));
+        }
+    }
+    let mut ids = vec![TypeId::VOID; types.len()];
+    let mut next = FIRST;
+    for (index, _) in kept.iter().enumerate().filter(|(_, kept)| **kept) {
+        ids[index] = TypeId(next);
+        next += 1;
+    }
+    let kept = types.into_iter().enumerate().filter(|(index, _)| kept[*index]);
+    let renumbered = kept.map(|(_, mut ty)| {
+        ty.for_each_ref_mut(|id| *id = index_of(*id).map_or(TypeId::VOID, |index| ids[index]));
+        ty
+    });
+    renumbered.collect()
+}
+
+fn index_of(id: TypeId) -> Option<usize> {
+    id.0.checked_sub(FIRST).map(|index| index as usize)
+}
+
+fn nearest<'t>(types: &'t [Type<'_>], wanted: &str) -> Option<&'t str> {
+    let names = types.iter().map(|ty| ty.name().as_ref()).filter(|name| !name.is_empty());
+    let rated = names.map(|name| (strsim::jaro_winkler(wanted, name), name));
+    let near = rated.filter(|(similarity, _)| *similarity > 0.8);
+    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::btf::{Composite, Member};
+
+    fn types() -> Vec<Type<'static>> {
+        let member =
+            |ty| Member { name: "m".into(), ty: TypeId(ty), bit_offset: 0, bitfield_size: 0 };
+        let composite = |name: &'static str, to: u32| {
+            Type::Struct(Composite { name: name.into(), size: 8, members: vec![member(to)] })
+        };
+        vec![composite("other", 2), Type::Ptr(TypeId(3)), composite("data", 2)]
+    }
+
+    #[test]
+    fn what_a_type_leads_to_is_kept_under_new_ids() {
+        let kept = keep_named(types(), &["struct data".to_owned()]).unwrap();
+        assert_eq!(kept.len(), 2);
+        assert_eq!(kept[0], Type::Ptr(TypeId(2)));
+        assert_eq!(kept[1].name(), "data");
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_an_error_that_names_the_nearest() {
+        let error = keep_named(types(), &["dada".to_owned()]).unwrap_err().to_string();
+        assert_eq!(error, "there is no type \"dada\"; the nearest name is \"data\"");
+        assert!(keep_named(types(), &["union data".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn what_a_program_names_is_kept_as_far_as_it_is_there() {
+        let wanted = [(TagClass::Struct, "data".to_owned()), (TagClass::Struct, "file".to_owned())];
+        let wanted = BTreeSet::from(wanted);
+        let (kept, missing) = keep_wanted(types(), &wanted);
+        assert_eq!((kept.len(), missing), (2, vec!["file"]));
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Userspace BTF: all types and functions of an application.
+//!
+//! ```text
+//! units ──scan──▶ records ──absorb──▶ records of all units ──variants──▶ types ──emit──▶ BTF
+//!       (several at a time)
+//! ```
+//!
+//! A header is read again in every unit that includes it, a thousand times over. So each unit is
+//! reduced to what it has of its own as soon as it was read: a record that is known already costs
+//! a look-up, and memory is needed for each different type only.
+
+mod elsewhere;
+mod emit;
+pub mod minimal;
+mod names;
+mod scan;
+mod store;
+mod variants;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::Result;
+
+use crate::btf::Type;
+use crate::dwarf::{DebugInfo, Unit};
+use scan::{Scanner, UnitTypes};
+use store::Store;
+
+/// What is wanted of the debug information.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Functions that have code, too.
+    pub functions: bool,
+}
+
+/// What became of an application's debug information.
+#[derive(Debug)]
+pub struct UserspaceBtf<'a> {
+    /// Its types, the first of which has the id 1.
+    pub types: Vec<Type<'a>>,
+    /// Names that stand for several structs or unions, and for how many.
+    pub ambiguous: Vec<(String, usize)>,
+    /// How many types were expressed in other ways.
+    pub rules: Vec<(crate::dwarf::raw::Rule, usize)>,
+}
+
+/// Reads all types of `debug`. `progress` counts the bytes of units that were read.
+pub fn read<'a>(
+    debug: &DebugInfo<'a>,
+    options: &Options,
+    progress: &AtomicU64,
+) -> Result<UserspaceBtf<'a>> {
+    let (mut store, mut units) = scan(debug, options, progress)?;
+    for unit in &mut units {
+        for place in std::mem::take(&mut unit.coded_elsewhere) {
+            unit.roots.extend(elsewhere::function(debug, &mut store, place)?);
+        }
+    }
+    let types = variants::resolve(&store, &units);
+    drop(units);
+    Ok(emit::emit(&types, &store))
+}
+
+/// Reads all units, several at a time, and puts the records of all into one store.
+fn scan<'a>(
+    debug: &DebugInfo<'a>,
+    options: &Options,
+    progress: &AtomicU64,
+) -> Result<(Store<'a>, Vec<UnitTypes>)> {
+    let workers = debug.for_units_with(
+        || Scanner::new(debug, options),
+        |scanner, unit: &Unit<'a>| {
+            let types = scanner.read(unit)?;
+            progress.fetch_add(unit.len() as u64, Ordering::Relaxed);
+            Ok(types)
+        },
+    )?;
+    let mut store: Option<Store<'a>> = None;
+    let mut units = Vec::new();
+    for (scanner, mut found) in workers {
+        let mut other = scanner.store;
+        match &mut store {
+            None => store = Some(other),
+            Some(store) => {
+                let translation = store.absorb(&mut other);
+                found.iter_mut().for_each(|unit| unit.translate(&translation));
+            }
+        }
+        units.append(&mut found);
+    }
+    units.sort_unstable_by_key(|unit| unit.unit);
+    Ok((store.unwrap_or_else(Store::new), units))
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Names, each once, as numbers.
+
+use std::borrow::Cow;
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+
+use crate::dwarf::entry::RawName;
+
+/// Number of a name; 0 is none.
+pub(super) type NameId = u32;
+
+/// All names of a debug information.
+///
+/// The same header is read in every unit, and its names are at the same places of `.debug_str` each
+/// time: so a name is looked up by its place first, and its letters are read but once.
+pub(super) struct Names<'a> {
+    texts: Vec<Cow<'a, [u8]>>,
+    by_address: HashMap<usize, NameId>,
+    by_text: HashTable<NameId>,
+    /// Names with what is around them.
+    joined: HashMap<(NameId, NameId), NameId>,
+    hasher: DefaultHashBuilder,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new() -> Self {
+        Names {
+            texts: vec![Cow::Borrowed(b"")],
+            by_address: HashMap::new(),
+            by_text: HashTable::new(),
+            joined: HashMap::new(),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+
+    /// Number of `name`.
+    pub(super) fn id(&mut self, name: RawName<'a>) -> NameId {
+        if name.is_missing() {
+            return 0;
+        }
+        let address = name.address();
+        if let Some(&id) = self.by_address.get(&address) {
+            return id;
+        }
+        let id = self.add(Cow::Borrowed(name.bytes()));
+        self.by_address.insert(address, id);
+        id
+    }
+
+    /// Number of the text `text`.
+    pub(super) fn add(&mut self, text: Cow<'a, [u8]>) -> NameId {
+        if text.is_empty() {
+            return 0;
+        }
+        let (texts, hasher) = (&mut self.texts, &self.hasher);
+        let hash = hasher.hash_one(&*text);
+        let found = self.by_text.entry(
+            hash,
+            |&id| texts[id as usize] == text,
+            |&id| hasher.hash_one(&*texts[id as usize]),
+        );
+        match found {
+            hashbrown::hash_table::Entry::Occupied(found) => *found.get(),
+            hashbrown::hash_table::Entry::Vacant(place) => {
+                let id = texts.len() as NameId;
+                place.insert(id);
+                texts.push(text);
+                id
+            }
+        }
+    }
+
+    /// Number of `name` within `scope`, which ends with `::`.
+    pub(super) fn join(&mut self, scope: NameId, name: NameId) -> NameId {
+        if scope == 0 || name == 0 {
+            return name;
+        }
+        if let Some(&id) = self.joined.get(&(scope, name)) {
+            return id;
+        }
+        let text = [self.text(scope), self.text(name)].concat();
+        let id = self.add(Cow::Owned(text));
+        self.joined.insert((scope, name), id);
+        id
+    }
+
+    /// Number of the name for the parameter `number`, which has none of its own: BTF wants those of
+    /// functions to have one.
+    pub(super) fn parameter(&mut self, number: usize) -> NameId {
+        self.add(format!("_{number}").into_bytes().into())
+    }
+
+    /// Letters of the name `id`.
+    pub(super) fn text(&self, id: NameId) -> &[u8] {
+        &self.texts[id as usize]
+    }
+
+    /// The name `id`, with what is no UTF-8 replaced.
+    pub(super) fn shared(&self, id: NameId) -> Cow<'a, str> {
+        match &self.texts[id as usize] {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(bytes).into_owned()),
+        }
+    }
+
+    /// All names, by number.
+    pub(super) fn into_texts(self) -> Vec<Cow<'a, [u8]>> {
+        self.texts
+    }
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which struct a name means.
+//!
+//! A record refers to structs and unions by their names. Mostly there is one of each name in the
+//! whole application, and a record is a type. But files are free to use one name for different
+//! things. Then the definition that most files have is what the name usually means; and in a file
+//! with another one, every record from which references lead to that name is a type of its own.
+//!
+//! Where a file only declares a name, the usual definition is meant.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::scan::UnitTypes;
+use super::store::{Key, RecordId, Ref, Store};
+use crate::dwarf::DieRef;
+
+/// What a reference leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The type with that place in the list of [`Types`]; 0 is `void`.
+    Type(usize),
+    /// A struct or union of which there is no definition.
+    Declared(Key),
+}
+
+/// All types of an application: its records, by their numbers, and after them those records again
+/// that have an unusual meaning in some files.
+pub(super) struct Types<'s, 'a> {
+    store: &'s Store<'a>,
+    usual: HashMap<Key, RecordId>,
+    places: Places,
+    unusual: Vec<Unusual>,
+    /// Those that can be asked for by name, and functions.
+    pub(super) roots: Vec<usize>,
+    /// Names with several definitions, with all of them.
+    pub(super) ambiguous: Vec<(Key, Vec<RecordId>)>,
+}
+
+/// A record that has an unusual meaning.
+struct Unusual {
+    record: RecordId,
+    /// What it refers to, in the order of [`Store::refs`].
+    refs: Vec<Meaning>,
+}
+
+impl Types<'_, '_> {
+    /// Number of types, with `void`.
+    pub(super) fn len(&self) -> usize {
+        self.store.len() + self.unusual.len()
+    }
+
+    /// The record that the type is.
+    pub(super) fn record(&self, ty: usize) -> RecordId {
+        match ty.checked_sub(self.store.len()) {
+            None => ty as RecordId,
+            Some(index) => self.unusual[index].record,
+        }
+    }
+
+    /// What the type refers to, in the order of [`Store::refs`].
+    pub(super) fn refs(&self, ty: usize, refs: &mut Vec<Meaning>) {
+        refs.clear();
+        match ty.checked_sub(self.store.len()) {
+            None => {
+                let record = ty as RecordId;
+                refs.extend(self.store.refs(record).map(|reference| self.meaning(reference)));
+            }
+            Some(index) => refs.extend_from_slice(&self.unusual[index].refs),
+        }
+    }
+
+    /// What a reference usually leads to.
+    fn meaning(&self, reference: Ref) -> Meaning {
+        match reference {
+            Ref::Record(id) => Meaning::Type(id as usize),
+            Ref::Named(key) => match self.usual.get(&key) {
+                Some(&id) => Meaning::Type(id as usize),
+                None => Meaning::Declared(key),
+            },
+            Ref::Exact(place) => self.at(self.store.exact[place as usize]),
+        }
+    }
+
+    /// What stands at `place`.
+    fn at(&self, place: DieRef) -> Meaning {
+        let mut at = place;
+        // A place may stand for another one. No such chain is longer than there are places.
+        for _ in 0..=self.places.len() {
+            match self.places.get(&at) {
+                Some(&(Ref::Exact(next), None)) => at = self.store.exact[next as usize],
+                Some(&(_, Some(unusual))) => return Meaning::Type(unusual),
+                Some(&(reference, None)) => return self.meaning(reference),
+                None => break,
+            }
+        }
+        Meaning::Type(0)
+    }
+}
+
+/// What stands at places that are referred to as such: a reference, or a type where that has an
+/// unusual meaning in its file.
+type Places = HashMap<DieRef, (Ref, Option<usize>)>;
+
+/// The types that the records in `store` stand for in `units`.
+pub(super) fn resolve<'s, 'a>(store: &'s Store<'a>, units: &[UnitTypes]) -> Types<'s, 'a> {
+    let (usual, definitions) = usual(store, units);
+    let ambiguous = definitions.iter().filter(|(_, records)| records.len() > 1);
+    let mut ambiguous: Vec<_> = ambiguous.map(|(&key, records)| (key, records.clone())).collect();
+    ambiguous.sort_by_key(|(key, _)| (store.names.text(key.name).to_vec(), key.union));
+    let places = units.iter().flat_map(|unit| &unit.places);
+    let places = places.map(|&(place, reference)| (place, (reference, None))).collect();
+    let (unusual, roots) = (Vec::new(), Vec::new());
+    let types = Types { store, usual, places, unusual, roots, ambiguous };
+    let tainted = tainted(store, &types);
+    let mut resolver = Resolver { types, tainted, sets: HashMap::new(), found: HashMap::new() };
+    for unit in units {
+        resolver.read_unit(unit);
+    }
+    let mut types = resolver.types;
+    types.roots.sort_unstable();
+    types.roots.dedup();
+    types
+}
+
+type Definitions = HashMap<Key, Vec<RecordId>>;
+
+/// What each name usually means, and all that it can mean, in the order of the debug information.
+fn usual(store: &Store<'_>, units: &[UnitTypes]) -> (HashMap<Key, RecordId>, Definitions) {
+    let mut definitions = Definitions::new();
+    for id in store.ids() {
+        if let Some(key) = store.key(id) {
+            definitions.entry(key).or_default().push(id);
+        }
+    }
+    let mut counts = HashMap::<RecordId, usize>::new();
+    for records in definitions.values_mut().filter(|records| records.len() > 1) {
+        records.sort_unstable_by_key(|&id| store.firsts[id as usize]);
+        counts.extend(records.iter().map(|&id| (id, 0)));
+    }
+    if !counts.is_empty() {
+        for id in units.iter().flat_map(|unit| &unit.roots) {
+            if let Some(count) = counts.get_mut(id) {
+                *count += 1;
+            }
+        }
+    }
+    let mut usual = HashMap::new();
+    for (&key, records) in &definitions {
+        // Of equally common ones the first.
+        let common = records.iter().rev().max_by_key(|id| counts.get(*id).copied().unwrap_or(0));
+        usual.extend(common.map(|&id| (key, id)));
+    }
+    (usual, definitions)
+}
+
+/// The records from which references lead to a name with several definitions.
+fn tainted(store: &Store<'_>, types: &Types<'_, '_>) -> Vec<bool> {
+    let mut tainted = vec![false; store.len()];
+    if types.ambiguous.is_empty() {
+        return tainted;
+    }
+    let ambiguous: HashSet<Key> = types.ambiguous.iter().map(|(key, _)| *key).collect();
+    let mut referrers = vec![Vec::new(); store.len()];
+    let mut queue = Vec::new();
+    for id in store.ids() {
+        for reference in store.refs(id) {
+            match reference {
+                Ref::Record(0) | Ref::Exact(_) => {}
+                Ref::Record(target) => referrers[target as usize].push(id),
+                Ref::Named(key) if ambiguous.contains(&key) => queue.push(id),
+                Ref::Named(key) => {
+                    if let Some(&target) = types.usual.get(&key) {
+                        referrers[target as usize].push(id);
+                    }
+                }
+            }
+        }
+    }
+    while let Some(id) = queue.pop() {
+        if !std::mem::replace(&mut tainted[id as usize], true) {
+            queue.extend(&referrers[id as usize]);
+        }
+    }
+    tainted
+}
+
+/// A name that has an unusual meaning in a unit, and which.
+type Mark = (Key, RecordId);
+
+struct Resolver<'s, 'a> {
+    types: Types<'s, 'a>,
+    tainted: Vec<bool>,
+    /// Numbers of sets of marks.
+    sets: HashMap<Vec<Mark>, usize>,
+    /// The type that a record is with a set of marks.
+    found: HashMap<(RecordId, usize), usize>,
+}
+
+impl Resolver<'_, '_> {
+    fn read_unit(&mut self, unit: &UnitTypes) {
+        let store = self.types.store;
+        let mut own = HashMap::new();
+        let mut is_unusual = false;
+        for &id in &unit.roots {
+            if let Some(key) = store.key(id) {
+                let usual = self.types.usual.get(&key) == Some(&id);
+                is_unusual |= !usual;
+                if !usual || self.tainted[id as usize] {
+                    own.insert(key, id);
+                }
+            }
+        }
+        if !is_unusual {
+            self.types.roots.extend(unit.roots.iter().map(|&id| id as usize));
+            return;
+        }
+        let is_tainted = |id: &RecordId| self.tainted[*id as usize];
+        let at_places = unit.places.iter().filter_map(|&(place, reference)| match reference {
+            Ref::Record(id) if is_tainted(&id) => Some((place, id)),
+            _ => None,
+        });
+        let at_places: Vec<_> = at_places.collect();
+        let roots = unit.roots.iter().copied().filter(is_tainted);
+        let roots: Vec<_> = roots.chain(at_places.iter().map(|&(_, id)| id)).collect();
+        let view = self.view(own, &roots);
+        for &id in &unit.roots {
+            let ty = self.add(id, &view);
+            self.types.roots.push(ty);
+        }
+        for (place, id) in at_places {
+            let ty = self.add(id, &view);
+            self.types.places.insert(place, (Ref::Record(id), Some(ty)));
+        }
+    }
+
+    /// How a unit that defines the names in `own` understands the records that `roots` lead to.
+    fn view(&mut self, own: HashMap<Key, RecordId>, roots: &[RecordId]) -> View {
+        let store = self.types.store;
+        // The records of interest, with their marks.
+        let mut order = Vec::<RecordId>::new();
+        let mut numbers = HashMap::<RecordId, usize>::new();
+        let mut marks = Vec::<Mark>::new();
+        let mut own_marks = Vec::<Vec<usize>>::new();
+        let mut referrers = Vec::<Vec<usize>>::new();
+        let mut stack: Vec<_> = roots.iter().map(|&id| (id, None)).collect();
+        while let Some((id, referrer)) = stack.pop() {
+            let known = numbers.len();
+            let number = *numbers.entry(id).or_insert(known);
+            if number == known {
+                order.push(id);
+                own_marks.push(Vec::new());
+                referrers.push(Vec::new());
+                for reference in store.refs(id) {
+                    let target = match reference {
+                        Ref::Record(target) => target,
+                        Ref::Exact(_) => continue,
+                        Ref::Named(key) => {
+                            let Some(&target) = own.get(&key) else { continue };
+                            if self.types.usual.get(&key) != Some(&target) {
+                                let mark = (key, target);
+                                let found = marks.iter().position(|&other| other == mark);
+                                let mark = found.unwrap_or_else(|| {
+                                    marks.push(mark);
+                                    marks.len() - 1
+                                });
+                                own_marks[number].push(mark);
+                            }
+                            target
+                        }
+                    };
+                    if self.tainted[target as usize] {
+                        stack.push((target, Some(number)));
+                    }
+                }
+            }
+            referrers[number].extend(referrer);
+        }
+        let mut sets = HashMap::new();
+        for (number, set) in propagate(&own_marks, &referrers, marks.len()).into_iter().enumerate()
+        {
+            if !set.is_empty() {
+                let mut set: Vec<Mark> = set.into_iter().map(|mark| marks[mark]).collect();
+                set.sort_unstable();
+                let next = self.sets.len();
+                sets.insert(order[number], *self.sets.entry(set).or_insert(next));
+            }
+        }
+        View { own, sets }
+    }
+
+    /// The type that the record `root` is in a unit. Adds it, and what it leads to, if it is a new
+    /// one.
+    fn add(&mut self, root: RecordId, view: &View) -> usize {
+        let store = self.types.store;
+        let mut waiting = Vec::new();
+        let ty = self.find(root, view, &mut waiting);
+        while let Some(ty) = waiting.pop() {
+            let mut refs = Vec::new();
+            for reference in store.refs(self.types.record(ty)) {
+                let own = match reference {
+                    Ref::Record(id) => Some(id),
+                    Ref::Named(key) => view.own.get(&key).copied(),
+                    Ref::Exact(_) => None,
+                };
+                refs.push(match own {
+                    Some(id) => Meaning::Type(self.find(id, view, &mut waiting)),
+                    // What another unit has has its meaning there.
+                    None => self.types.meaning(reference),
+                });
+            }
+            let index = ty - store.len();
+            self.types.unusual[index].refs = refs;
+        }
+        ty
+    }
+
+    fn find(&mut self, record: RecordId, view: &View, waiting: &mut Vec<usize>) -> usize {
+        let Some(&set) = view.sets.get(&record) else { return record as usize };
+        let next = self.types.len();
+        let ty = *self.found.entry((record, set)).or_insert(next);
+        if ty == next {
+            self.types.unusual.push(Unusual { record, refs: Vec::new() });
+            waiting.push(ty);
+        }
+        ty
+    }
+}
+
+/// How a unit understands names.
+struct View {
+    /// Its own definitions, as far as they are of interest.
+    own: HashMap<Key, RecordId>,
+    /// The set of marks of each record that has any.
+    sets: HashMap<RecordId, usize>,
+}
+
+/// All marks to which references lead from each node, given those on the nodes themselves.
+fn propagate(own: &[Vec<usize>], referrers: &[Vec<usize>], marks: usize) -> Vec<Vec<usize>> {
+    let words = marks.div_ceil(64);
+    let mut bits = vec![0u64; own.len() * words];
+    for (node, own) in own.iter().enumerate() {
+        for mark in own {
+            bits[node * words + mark / 64] |= 1 << (mark % 64);
+        }
+    }
+    let mut queue: Vec<usize> = (0..own.len()).filter(|&node| !own[node].is_empty()).collect();
+    while let Some(node) = queue.pop() {
+        for &referrer in &referrers[node] {
+            let mut changed = false;
+            for word in 0..words {
+                let new = bits[node * words + word];
+                let old = &mut bits[referrer * words + word];
+                changed |= new & !*old != 0;
+                *old |= new;
+            }
+            if changed {
+                queue.push(referrer);
+            }
+        }
+    }
+    let set = |node: usize| {
+        let bits = &bits[node * words..(node + 1) * words];
+        (0..marks).filter(|mark| bits[mark / 64] >> (mark % 64) & 1 != 0).collect()
+    };
+    (0..own.len()).map(set).collect()
+}
