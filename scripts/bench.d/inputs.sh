@@ -161,7 +161,7 @@ in_suite() {
 # prepare_one KIND NAME MAKER: makes $bench_cache/KIND/NAME in a shell of its own; says what went wrong and returns 1 if
 # it could not be made.
 prepare_one() {
-	local kind=$1 name=$2 maker=$3 folder log begin=$SECONDS status=0
+	local kind=$1 name=$2 maker=$3 folder log begin=$SECONDS status=0 lines
 	folder=$bench_cache/$kind/.new.$name
 	log=$bench_cache/log/$name
 	mkdir -p "$bench_cache"/{archive,input,suite,log}
@@ -171,8 +171,8 @@ prepare_one() {
 	# A process of its own: bash ignores `set -e` inside of a condition.
 	nice "$bench_scripts/bench" --part "$maker" "$name" "$folder" >"$log" 2>&1 </dev/null || status=$?
 	if ((status != 0)); then
-		error "failed to prepare $name after $((SECONDS - begin)) s; it is left out" \
-			"the end of $log:" "$(tail -n 5 "$log" | cut -c1-200)"
+		mapfile -t lines < <(tail -n 5 "$log" | cut -c1-200)
+		error "failed to prepare $name after $((SECONDS - begin)) s; it is left out" "the end of $log:" "${lines[@]}"
 		rm -rf "$folder"
 		return 1
 	fi

@@ -556,6 +556,40 @@ fn each_file_means_its_own_by_a_name_that_others_use_too() {
 }
 
 #[test]
+fn a_declaration_means_what_its_definition_does() {
+    // Most files have a 'struct state' of their own, and the holder of the other one they do not
+    // know from within.
+    let lab = Lab::new();
+    let first = "struct state { long big[10]; };\n\
+                 struct holder { char name[8]; struct state state; };\n\
+                 struct holder holder;\n\
+                 int main(void) { return holder.name[0]; }\n";
+    let other = |variable: &str| {
+        format!(
+            "struct state {{ char small; }};\n\
+             struct holder;\n\
+             struct user {{ struct state own; struct holder *holder; }};\n\
+             struct user {variable};\n"
+        )
+    };
+    let (second, third) = (other("second"), other("third"));
+    let sources = [("first.c", first), ("second.c", &second), ("third.c", &third)];
+    let app = lab.build_files("gcc", &["-g"], &sources);
+    Subject::new(lab, app).check_alone("a holder declared elsewhere");
+}
+
+#[test]
+fn nothing_at_the_end_of_a_struct_keeps_its_type() {
+    let lab = Lab::new();
+    let source = "struct key {};\n\
+                  struct ends { int a; struct key keys[3]; };\n\
+                  struct ends ends;\n\
+                  int main(void) { return ends.a; }\n";
+    let app = lab.build("gcc", &["-g"], source);
+    Subject::new(lab, app).check_alone("a list of nothing at the end");
+}
+
+#[test]
 fn linkage_is_what_the_source_says() {
     let subject = zoo("gcc", &["-O2"], &["zoo.c"]);
     let catalog = Catalog::read(&subject.btf, &str::to_owned).unwrap();

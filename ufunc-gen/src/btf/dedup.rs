@@ -3,7 +3,7 @@
 //!
 //! Every compile unit brings its own copy of a shared header's types. Two types are equal when
 //! nothing that BTF can say tells them apart: same kind, names, sizes and offsets, and equal types
-//! wherever they refer to others, however far one follows; see [`partition`](super::partition).
+//! wherever they refer to others, however far one follows. `partition.rs` finds them.
 
 use hashbrown::HashTable;
 

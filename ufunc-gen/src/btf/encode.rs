@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Writing BTF.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::{
     Composite, HEADER_LEN, IntEncoding, Linkage, MAGIC, MAX_BITFIELD_OFFSET, MAX_VLEN, Type,
@@ -15,7 +18,9 @@ pub struct Strings {
     /// Length of the base's string section, where this one's offsets begin; 0 without a base.
     start: u32,
     bytes: Vec<u8>,
-    offsets: HashMap<String, u32>,
+    /// Where the strings begin in `bytes`.
+    known: HashTable<u32>,
+    hasher: DefaultHashBuilder,
 }
 
 impl Strings {
@@ -23,7 +28,8 @@ impl Strings {
     pub fn new(base_len: u32) -> Self {
         // The kernel wants a section without a base to begin with the empty string.
         let bytes = if base_len == 0 { vec![0] } else { Vec::new() };
-        Strings { start: base_len, bytes, offsets: HashMap::new() }
+        let (known, hasher) = (HashTable::new(), DefaultHashBuilder::default());
+        Strings { start: base_len, bytes, known, hasher }
     }
 
     /// Offset of `string`, which is added if it is new.
@@ -34,17 +40,27 @@ impl Strings {
         if string.is_empty() {
             return Ok(0);
         }
-        if let Some(&offset) = self.offsets.get(string) {
-            return Ok(offset);
+        let (bytes, hasher) = (&mut self.bytes, &self.hasher);
+        let hash = hasher.hash_one(string.as_bytes());
+        let is_same = |&at: &u32| {
+            let rest = &bytes[at as usize..];
+            rest.starts_with(string.as_bytes()) && rest.get(string.len()) == Some(&0)
+        };
+        let rehash = |&at: &u32| hasher.hash_one(string_at(bytes, at));
+        match self.known.entry(hash, is_same, rehash) {
+            Entry::Occupied(found) => Ok(self.start + found.get()),
+            Entry::Vacant(place) => {
+                ensure!(!string.contains('\0'), "name {string:?} contains a NUL byte");
+                let end = bytes.len() + string.len() + 1;
+                let end = u32::try_from(end).ok().and_then(|end| end.checked_add(self.start));
+                ensure!(end.is_some(), "the names need more than 4 GiB");
+                let at = bytes.len() as u32;
+                place.insert(at);
+                bytes.extend_from_slice(string.as_bytes());
+                bytes.push(0);
+                Ok(self.start + at)
+            }
         }
-        ensure!(!string.contains('\0'), "name {string:?} contains a NUL byte");
-        let offset =
-            u32::try_from(self.bytes.len()).ok().and_then(|len| len.checked_add(self.start));
-        let Some(offset) = offset else { bail!("the names need more than 4 GiB") };
-        self.bytes.extend_from_slice(string.as_bytes());
-        self.bytes.push(0);
-        self.offsets.insert(string.to_owned(), offset);
-        Ok(offset)
     }
 
     /// The section's bytes, filled up with NULs to whole words: what holds it may be aligned, and
@@ -55,11 +71,18 @@ impl Strings {
     }
 }
 
+/// The string that begins at `at`.
+fn string_at(bytes: &[u8], at: u32) -> &[u8] {
+    let rest = &bytes[at as usize..];
+    &rest[..memchr::memchr(0, rest).unwrap_or(rest.len())]
+}
+
 /// BTF in its parts, so that the caller may write it as bytes or as source text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// The words of each type, in order.
-    pub types: Vec<Vec<u32>>,
+    words: Vec<u32>,
+    /// Where in `words` each type ends.
+    ends: Vec<usize>,
     /// The string section.
     pub strings: Vec<u8>,
 }
@@ -74,14 +97,29 @@ impl Encoded {
         base_strings_len: u32,
     ) -> Result<Self> {
         let mut strings = Strings::new(base_strings_len);
-        let types =
-            types.into_iter().map(|ty| words(ty, &mut strings)).collect::<Result<Vec<_>>>()?;
-        Ok(Encoded { types, strings: strings.into_bytes() })
+        let (mut words, mut ends) = (Vec::new(), Vec::new());
+        for ty in types {
+            add_words(&mut words, ty, &mut strings)?;
+            ends.push(words.len());
+        }
+        Ok(Encoded { words, ends, strings: strings.into_bytes() })
+    }
+
+    /// The words of each type, in order.
+    pub fn types(&self) -> impl Iterator<Item = &[u32]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        // As many as there are ends.
+        self.ends.iter().zip(starts).map(|(&end, start)| &self.words[start..end])
+    }
+
+    /// The words of all types.
+    pub fn words(&self) -> &[u32] {
+        &self.words
     }
 
     /// The header, as the six words it consists of.
     pub fn header(&self) -> Result<[u32; 6]> {
-        let types_len = self.types.iter().map(Vec::len).sum::<usize>() * 4;
+        let types_len = self.words.len() * 4;
         let (Ok(types_len), Ok(strings_len)) =
             (u32::try_from(types_len), u32::try_from(self.strings.len()))
         else {
@@ -94,21 +132,27 @@ impl Encoded {
     /// The whole as bytes, little-endian.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let header = self.header()?;
-        let words = header.iter().chain(self.types.iter().flatten());
-        let mut bytes: Vec<u8> = words.flat_map(|word| word.to_le_bytes()).collect();
+        let len = (header.len() + self.words.len()) * 4 + self.strings.len();
+        let mut bytes = Vec::with_capacity(len);
+        for word in header.iter().chain(&self.words) {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
         bytes.extend_from_slice(&self.strings);
         Ok(bytes)
     }
 }
 
-/// The words of one type: `struct btf_type` and what follows it.
-fn words(ty: &Type<'_>, strings: &mut Strings) -> Result<Vec<u32>> {
+/// Adds the words of one type: `struct btf_type` and what follows it.
+fn add_words(words: &mut Vec<u32>, ty: &Type<'_>, strings: &mut Strings) -> Result<()> {
     let name = match ty {
         // Restrict, const and their like have no names; tags keep theirs in the same field.
         _ if ty.name().is_empty() => 0,
         _ => strings.add(ty.name())?,
     };
-    let mut tail = Vec::new();
+    let start = words.len();
+    // The info and the size or type are known when the rest is.
+    words.extend([name, 0, 0]);
+    let tail = &mut *words;
     let (flag, vlen, size_or_type) = match ty {
         Type::Int { size, encoding, bit_offset, bits, .. } => {
             tail.push(
@@ -127,7 +171,7 @@ fn words(ty: &Type<'_>, strings: &mut Strings) -> Result<Vec<u32>> {
             (false, 0, 0)
         }
         Type::Struct(composite) | Type::Union(composite) => {
-            let flag = members(composite, strings, &mut tail)?;
+            let flag = members(composite, strings, tail)?;
             (flag, composite.members.len(), composite.size)
         }
         Type::Enum { size, signed, values, .. } => {
@@ -172,9 +216,8 @@ fn words(ty: &Type<'_>, strings: &mut Strings) -> Result<Vec<u32>> {
         ty.name()
     );
     let info = u32::from(flag) << 31 | ty.kind() << 24 | vlen as u32;
-    let mut words = vec![name, info, size_or_type];
-    words.append(&mut tail);
-    Ok(words)
+    words[start + 1..start + 3].copy_from_slice(&[info, size_or_type]);
+    Ok(())
 }
 
 /// Writes the members to `tail`; says whether their offsets carry bit-field sizes (`kind_flag`).
@@ -236,7 +279,7 @@ mod tests {
     #[test]
     fn pointer_to_void_is_three_words() {
         let encoded = Encoded::new([&Type::Ptr(TypeId::VOID)], 0).unwrap();
-        assert_eq!(encoded.types, [[0, 2 << 24, 0]]);
+        assert_eq!(encoded.types().collect::<Vec<_>>(), [[0, 2 << 24, 0]]);
         assert_eq!(encoded.header().unwrap(), [0x0001_eb9f, 24, 0, 12, 12, 4]);
     }
 }

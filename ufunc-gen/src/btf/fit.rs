@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | a member, element, parameter or result of a type that is only declared | an empty STRUCT of that name |
 //! | a result of a type that stands for `void` | `void` itself |
-//! | a FLOAT member that is not aligned (packed structs) | a STRUCT of that name and size without members |
+//! | a FLOAT member that is not aligned (packed structs) | a STRUCT of that size without members, `unaligned_double` |
 //! | an ENUM smaller than `int` in a struct with bit-fields | the same, as a bit-field of all its bits |
 //! | a bit-field of an ENUM64 wider than an `int` | a bit-field of an INT of that size |
 //! | a member that begins at its struct's end but has a size (rustc says so of functions) | an empty STRUCT |
@@ -14,6 +14,7 @@
 //! [`check`](super::check) to find.
 
 use std::collections::HashMap;
+use std::mem;
 
 use super::{Composite, IntEncoding, Name, Type, TypeId};
 
@@ -38,7 +39,14 @@ struct Fitter<'t, 'a> {
 
 impl<'a> Fitter<'_, 'a> {
     fn fit(&mut self, index: usize) {
-        let mut ty = self.types[index].clone();
+        if !matches!(
+            self.types[index],
+            Type::Struct(_) | Type::Union(_) | Type::Array { .. } | Type::FuncProto { .. }
+        ) {
+            return;
+        }
+        // Taken out meanwhile: what it refers to is looked at, and to copy it would cost.
+        let mut ty = mem::replace(&mut self.types[index], Type::Ptr(TypeId::VOID));
         match &mut ty {
             Type::Struct(composite) | Type::Union(composite) => self.fit_members(composite),
             Type::Array { element, .. } => *element = self.sized(*element),
@@ -51,7 +59,7 @@ impl<'a> Fitter<'_, 'a> {
                     param.ty = self.sized(param.ty);
                 }
             }
-            _ => return,
+            _ => {}
         }
         self.types[index] = ty;
     }
@@ -62,12 +70,7 @@ impl<'a> Fitter<'_, 'a> {
         for member in &mut composite.members {
             member.ty = self.sized(member.ty);
             if u64::from(member.bit_offset) == 8 * u64::from(composite.size) {
-                let is_empty = match self.get(self.plain(member.ty)) {
-                    Some(Type::Array { count, .. }) => *count == 0,
-                    Some(Type::Struct(inner) | Type::Union(inner)) => inner.size == 0,
-                    _ => false,
-                };
-                if !is_empty {
+                if !self.is_empty(member.ty) {
                     member.ty = self.opaque(Name::default(), 0);
                     member.bitfield_size = 0;
                 }
@@ -83,11 +86,9 @@ impl<'a> Fitter<'_, 'a> {
                 {
                     member.bitfield_size = 8 * *size as u8;
                 }
-                Some(Type::Enum64 { name, size, signed, .. }) if member.bitfield_size > 32 => {
-                    let name = match name.as_ref() {
-                        "" => Name::Borrowed("long long"),
-                        _ => name.clone(),
-                    };
+                Some(Type::Enum64 { size, signed, .. }) if member.bitfield_size > 32 => {
+                    let name = if *signed { "long long int" } else { "long long unsigned int" };
+                    let name = Name::Borrowed(name);
                     let encoding = IntEncoding { signed: *signed, ..IntEncoding::default() };
                     let bits = (*size).min(16) as u8 * 8;
                     member.ty =
@@ -96,6 +97,20 @@ impl<'a> Fitter<'_, 'a> {
                 _ => {}
             }
         }
+    }
+
+    /// Whether the type at `id` takes no room.
+    fn is_empty(&self, id: TypeId) -> bool {
+        let mut at = id;
+        for _ in 0..MAX_CHAIN {
+            match self.get(self.plain(at)) {
+                Some(Type::Array { count: 0, .. }) => return true,
+                Some(Type::Array { element, .. }) => at = *element,
+                Some(Type::Struct(inner) | Type::Union(inner)) => return inner.size == 0,
+                _ => return false,
+            }
+        }
+        false
     }
 
     fn get(&self, id: TypeId) -> Option<&Type<'a>> {
@@ -123,8 +138,11 @@ impl<'a> Fitter<'_, 'a> {
     }
 
     fn opaque(&mut self, name: Name<'a>, size: u32) -> TypeId {
-        // The name of a FLOAT may have blanks.
-        let name = crate::ident::btf_name(name);
+        // The name of a FLOAT may have blanks, or be a keyword that no struct of C is called by.
+        let name = match name.as_ref() {
+            "float" | "double" => Name::Owned(format!("unaligned_{name}")),
+            _ => crate::ident::btf_name(name),
+        };
         self.make(Type::Struct(Composite { name, size, members: Vec::new() }))
     }
 

@@ -6,7 +6,11 @@
 //!
 //! ```text
 //! bytes ──decode──▶ Type … ──fit──▶ Type … ──dedup──▶ Type … ──check, encode──▶ bytes
+//! files ──source──▶ bytes … ──raw──▶ words … ──merge──▶ bytes
 //! ```
+//!
+//! [`Type`] is for looking at types one by one; [`raw::Raw`] has those of a whole kernel as the words
+//! that they are written in, and no time for more.
 
 pub mod check;
 pub mod decode;

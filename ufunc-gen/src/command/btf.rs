@@ -118,7 +118,9 @@ fn encode(args: &BtfArgs) -> Result<Vec<u8>> {
     }
     let options = Options { functions: !args.no_functions };
     let what = format!("reading {}", args.app.display());
-    let btf = progress::show(&what, debug.len(), |read| userspace::read(&debug, &options, read))?;
+    let read = |done: &_| userspace::read(&debug, &options, done);
+    let userspace = progress::show(&what, debug.len(), read)?;
+    let btf = userspace.btf();
     tell(&btf, args);
     let types = keep(btf.types, args)?;
     let context = || format!("failed to write the BTF of {}", args.app.display());

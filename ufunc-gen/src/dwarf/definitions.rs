@@ -77,11 +77,11 @@ impl<'a> DebugInfo<'a> {
     /// or the definition is missing or not certain.
     pub(super) fn definition(&self, unit: &Unit<'a>, entry: &Entry<'a>) -> Result<Option<DieRef>> {
         let Some(class) = TagClass::of(entry.tag) else { return Ok(None) };
-        if !entry.declaration {
-            return Ok(None);
-        }
         if let Some(definition) = entry.signature {
             return Ok(Some(definition));
+        }
+        if !entry.declaration {
+            return Ok(None);
         }
         if let Some(&definition) = self.definitions()?.completed.get(&entry.at) {
             return Ok(Some(definition));
@@ -190,7 +190,7 @@ impl<'a> DebugInfo<'a> {
         let mut raw = RawType::default();
         let mut walk = Walk::at(self, unit, entry.at)?;
         walk.next()?;
-        raw.read(self, unit, &mut walk)?;
+        raw.read(self, unit, &mut walk, &entry)?;
         let mut parts = Vec::new();
         for part in &raw.parts {
             parts.push(LayoutPart {

@@ -141,7 +141,6 @@ pub struct Entry<'a> {
     pub signature: Option<DieRef>,
     /// `DW_AT_discr` of a variant part.
     pub discriminant: Option<DieRef>,
-    pub containing_type: Option<DieRef>,
     /// Offset in the unit.
     pub sibling: Option<usize>,
     pub byte_size: Option<u64>,
@@ -156,8 +155,6 @@ pub struct Entry<'a> {
     pub lower_bound: i64,
     pub const_value: Option<i128>,
     pub code: Code<'a>,
-    /// The expression in `DW_AT_location`, of a variable.
-    pub place: Option<&'a [u8]>,
     pub decl_file: u64,
     pub decl_line: u64,
     pub declaration: bool,
@@ -186,7 +183,6 @@ impl<'a> Entry<'a> {
             abstract_origin: None,
             signature: None,
             discriminant: None,
-            containing_type: None,
             sibling: None,
             byte_size: None,
             bit_size: None,
@@ -198,7 +194,6 @@ impl<'a> Entry<'a> {
             lower_bound: 0,
             const_value: None,
             code: Code::None,
-            place: None,
             decl_file: 0,
             decl_line: 0,
             declaration: false,
@@ -265,9 +260,6 @@ impl<'a> Entry<'a> {
             }
             dw::DW_AT_signature => self.signature = Some(reference(debug, unit, value)?),
             dw::DW_AT_discr => self.discriminant = Some(reference(debug, unit, value)?),
-            dw::DW_AT_containing_type => {
-                self.containing_type = Some(reference(debug, unit, value)?);
-            }
             dw::DW_AT_sibling => {
                 if let AttributeValue::UnitRef(offset) = value {
                     self.sibling = Some(offset.0);
@@ -297,13 +289,6 @@ impl<'a> Entry<'a> {
             dw::DW_AT_ranges => {
                 if self.code == Code::None {
                     self.code = Code::Ranges(attribute.value());
-                }
-            }
-            dw::DW_AT_location => {
-                self.place = match value {
-                    AttributeValue::Exprloc(expression) => Some(expression.0.slice()),
-                    AttributeValue::Block(block) => Some(block.slice()),
-                    _ => None,
                 }
             }
             dw::DW_AT_decl_file => self.decl_file = number(value).unwrap_or_default(),
@@ -345,7 +330,6 @@ fn is_wanted(spec: AttributeSpecification, with_source: bool) -> bool {
             | dw::DW_AT_abstract_origin
             | dw::DW_AT_signature
             | dw::DW_AT_discr
-            | dw::DW_AT_containing_type
             | dw::DW_AT_sibling
             | dw::DW_AT_byte_size
             | dw::DW_AT_bit_size
@@ -360,7 +344,6 @@ fn is_wanted(spec: AttributeSpecification, with_source: bool) -> bool {
             | dw::DW_AT_discr_value
             | dw::DW_AT_low_pc
             | dw::DW_AT_ranges
-            | dw::DW_AT_location
             | dw::DW_AT_declaration
             | dw::DW_AT_external
             | dw::DW_AT_prototyped

@@ -234,7 +234,7 @@ pub fn is_type(tag: DwTag) -> bool {
 }
 
 impl<'a> RawType<'a> {
-    /// Reads the type at which `walk` is, and its children.
+    /// Reads the type `entry`, at which `walk` is, and its children.
     ///
     /// Fails if the entries cannot be read. What BTF cannot express is no failure, it becomes
     /// bytes.
@@ -243,8 +243,8 @@ impl<'a> RawType<'a> {
         debug: &DebugInfo<'a>,
         unit: &Unit<'a>,
         walk: &mut Walk<'_, 'a>,
+        entry: &Entry<'a>,
     ) -> Result<()> {
-        let entry = *walk.entry();
         self.parts.clear();
         self.variant_parts.clear();
         self.rules = Rules::default();
@@ -253,7 +253,7 @@ impl<'a> RawType<'a> {
         self.size = entry.byte_size.unwrap_or(0);
         self.target = entry.ty;
         self.kind = match entry.tag {
-            dw::DW_TAG_base_type => self.base_type(&entry),
+            dw::DW_TAG_base_type => self.base_type(entry),
             dw::DW_TAG_pointer_type => Kind::Ptr,
             dw::DW_TAG_reference_type | dw::DW_TAG_rvalue_reference_type => {
                 self.by_rule(Rule::Reference, Kind::Ptr)
@@ -270,13 +270,13 @@ impl<'a> RawType<'a> {
             }
             dw::DW_TAG_typedef | dw::DW_TAG_template_alias => Kind::Typedef,
             dw::DW_TAG_structure_type | dw::DW_TAG_class_type | dw::DW_TAG_interface_type => {
-                self.composite(debug, unit, walk, &entry, Kind::Struct)?
+                self.composite(debug, unit, walk, entry, Kind::Struct)?
             }
-            dw::DW_TAG_union_type => self.composite(debug, unit, walk, &entry, Kind::Union)?,
-            dw::DW_TAG_variant_part => self.tag(debug, unit, walk, &entry)?,
-            dw::DW_TAG_enumeration_type => self.enumeration(debug, walk, &entry)?,
-            dw::DW_TAG_array_type => self.array(walk, &entry)?,
-            dw::DW_TAG_subroutine_type => self.function(walk, &entry)?,
+            dw::DW_TAG_union_type => self.composite(debug, unit, walk, entry, Kind::Union)?,
+            dw::DW_TAG_variant_part => self.tag(debug, unit, walk, entry)?,
+            dw::DW_TAG_enumeration_type => self.enumeration(debug, walk, entry)?,
+            dw::DW_TAG_array_type => self.array(walk, entry)?,
+            dw::DW_TAG_subroutine_type => self.function(walk, entry)?,
             dw::DW_TAG_unspecified_type => {
                 self.target = None;
                 self.by_rule(Rule::Unspecified, Kind::Ptr)
@@ -359,15 +359,16 @@ impl<'a> RawType<'a> {
         if entry.declaration {
             // Some compilers put methods, and types, into what is only declared.
             self.nested = entry.has_children;
+            walk.skip_children()?;
             return Ok(Kind::Declared { union: kind == Kind::Union });
         }
         let mut variants = false;
-        while let Some(&child) = walk.next_child(entry.depth)? {
+        while let Some(child) = walk.next_child(entry.depth)? {
             match child.tag {
                 dw::DW_TAG_member if child.external || child.declaration => {
                     self.rules.add(Rule::StaticMember);
                 }
-                dw::DW_TAG_member => self.member(debug, unit, &child)?,
+                dw::DW_TAG_member => self.member(debug, unit, child)?,
                 dw::DW_TAG_inheritance
                     if child.is_virtual || child.location == Location::Computed =>
                 {
@@ -375,12 +376,13 @@ impl<'a> RawType<'a> {
                 }
                 dw::DW_TAG_inheritance => {
                     self.rules.add(Rule::BaseClass);
-                    self.member(debug, unit, &Entry { name: RawName::default(), ..child })?;
+                    self.member(debug, unit, &Entry { name: RawName::default(), ..*child })?;
                 }
                 dw::DW_TAG_variant_part => {
                     variants = true;
                     self.rules.add(Rule::Variants);
-                    self.variants(debug, unit, walk, &child)?;
+                    let part = *child;
+                    self.variants(debug, unit, walk, &part)?;
                 }
                 // A static member of DWARF 5.
                 dw::DW_TAG_variable => self.rules.add(Rule::StaticMember),

@@ -114,7 +114,7 @@ impl<'d, 'a> TypeReader<'d, 'a> {
         let mut raw = std::mem::take(&mut self.raw);
         let mut walk = Walk::at(self.debug, unit, entry.at)?;
         walk.next()?;
-        raw.read(self.debug, unit, &mut walk)?;
+        raw.read(self.debug, unit, &mut walk, entry)?;
         let name = match entry.tag {
             dw::DW_TAG_base_type => base_type_name(entry.name.text().unwrap_or_default()),
             _ => btf_name(self.debug.qualified_name(unit, entry)?.unwrap_or_default()),

@@ -187,7 +187,7 @@ fn section<'t>(
     types: impl Iterator<Item = (&'t Type<'t>, usize)>,
 ) -> Result<String> {
     let header = encoded.header()?;
-    let words = header.len() + encoded.types.iter().map(Vec::len).sum::<usize>();
+    let words = header.len() + encoded.words().len();
     let mut out = format!(
         "
 /// {doc}
@@ -201,7 +201,7 @@ static {name}: BtfSection<{words}, {}> = BtfSection {{
         encoded.strings.len()
     );
     push_words(&mut out, &header);
-    for ((ty, id), words) in types.zip(&encoded.types) {
+    for ((ty, id), words) in types.zip(encoded.types()) {
         let name = ty.name().escape_default().to_string();
         let _ = writeln!(out, "        // [{id}] {} {name}", ty.kind_name());
         while out.ends_with(" \n") {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::UserspaceBtf;
 use super::names::NameId;
@@ -15,13 +15,17 @@ use crate::btf::fit::fit;
 use crate::btf::{Composite, IntEncoding, Linkage, Member, Name, Param, Type, TypeId, kind};
 use crate::dwarf::raw::Rule;
 use crate::dwarf::types::{array_index, named};
-use crate::ident::{base_type_name, btf_name};
+use crate::ident::base_type_name;
 
 /// Id of the first type.
 const FIRST: u32 = 1;
 
-/// The BTF of `types`.
-pub(super) fn emit<'a>(types: &Types<'_, 'a>, store: &Store<'a>) -> UserspaceBtf<'a> {
+/// The BTF of `types`; `names` are those of `store` as BTF can have them.
+pub(super) fn emit<'s>(
+    types: &Types<'_, '_>,
+    store: &'s Store<'_>,
+    names: &'s [Cow<'_, str>],
+) -> UserspaceBtf<'s> {
     let order = order(store, types);
     let mut ids = vec![0; types.len()];
     for (place, &ty) in order.iter().enumerate() {
@@ -40,8 +44,9 @@ pub(super) fn emit<'a>(types: &Types<'_, 'a>, store: &Store<'a>) -> UserspaceBtf
     let next = FIRST + order.len() as u32;
     let mut emitter = Emitter {
         store,
+        names,
         ids,
-        rewritten: HashMap::new(),
+        rewritten: HashSet::new(),
         next,
         added: Vec::new(),
         declared: HashMap::new(),
@@ -56,10 +61,8 @@ pub(super) fn emit<'a>(types: &Types<'_, 'a>, store: &Store<'a>) -> UserspaceBtf
     out.append(&mut emitter.added);
     counts[Rule::ForeignName as usize] += emitter.rewritten.len();
     fit(&mut out, FIRST);
-    // Equal records that refer to places, or to names of several meanings, may differ in nothing
-    // that BTF can say.
-    let is_certain = types.ambiguous.is_empty() && store.exact.is_empty();
-    let out = if is_certain { out } else { dedup(out, FIRST).0 };
+    // Records that refer to places may differ in nothing that BTF can say.
+    let out = if store.exact.is_empty() { out } else { dedup(out, FIRST).0 };
     let rules = Rule::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0).collect();
     UserspaceBtf { types: out, ambiguous: ambiguous.collect(), rules }
 }
@@ -91,36 +94,32 @@ fn order(store: &Store<'_>, types: &Types<'_, '_>) -> Vec<usize> {
 
 struct Emitter<'s, 'a> {
     store: &'s Store<'a>,
+    names: &'s [Cow<'a, str>],
     /// Ids of the types.
     ids: Vec<u32>,
     /// Names that had to be changed.
-    rewritten: HashMap<NameId, String>,
+    rewritten: HashSet<NameId>,
     /// Id of the next type that is added.
     next: u32,
-    added: Vec<Type<'a>>,
+    added: Vec<Type<'s>>,
     declared: HashMap<Key, TypeId>,
     /// Type of arrays' indices.
     index: Option<TypeId>,
 }
 
-impl<'a> Emitter<'_, 'a> {
+impl<'s> Emitter<'s, '_> {
     /// The name as BTF can have it.
-    fn name(&mut self, id: NameId, is_base: bool) -> Name<'a> {
-        let text = self.store.names.shared(id);
-        if is_base {
-            return base_type_name(text);
+    fn name(&mut self, id: NameId) -> Name<'s> {
+        let name = &self.names[id as usize];
+        if let Cow::Owned(name) = name
+            && name.as_bytes() != self.store.names.text(id)
+        {
+            self.rewritten.insert(id);
         }
-        if let Some(name) = self.rewritten.get(&id) {
-            return Cow::Owned(name.clone());
-        }
-        let name = btf_name(text);
-        if name.as_bytes() != self.store.names.text(id) {
-            self.rewritten.insert(id, name.clone().into_owned());
-        }
-        name
+        Cow::Borrowed(name)
     }
 
-    fn add(&mut self, ty: Type<'a>) -> TypeId {
+    fn add(&mut self, ty: Type<'s>) -> TypeId {
         let id = TypeId(self.next);
         self.next += 1;
         self.added.push(ty);
@@ -133,7 +132,7 @@ impl<'a> Emitter<'_, 'a> {
             Meaning::Declared(key) => match self.declared.get(&key) {
                 Some(&id) => id,
                 None => {
-                    let name = self.name(key.name, false);
+                    let name = self.name(key.name);
                     let id = self.add(Type::Fwd { name, union: key.union });
                     self.declared.insert(key, id);
                     id
@@ -143,12 +142,15 @@ impl<'a> Emitter<'_, 'a> {
     }
 
     /// The type that `record` is if it refers to `refs`.
-    fn convert(&mut self, record: RecordId, refs: &[Meaning]) -> Type<'a> {
+    fn convert(&mut self, record: RecordId, refs: &[Meaning]) -> Type<'s> {
         let store = self.store;
         let head = store.head(record);
         let kind = u32::from(head.kind);
-        let is_base = matches!(kind, kind::INT | kind::FLOAT);
-        let name = self.name(head.name, is_base);
+        // Those of base types may have blanks.
+        let name = match kind {
+            kind::INT | kind::FLOAT => base_type_name(store.names.shared(head.name)),
+            _ => self.name(head.name),
+        };
         let (size, detail) = (head.size, head.detail);
         let (target, parts) = refs.split_first().unwrap_or((&Meaning::Type(0), &[]));
         let target = self.id(*target);
@@ -181,7 +183,7 @@ impl<'a> Emitter<'_, 'a> {
             kind::FUNC_PROTO => {
                 let mut params = Vec::with_capacity(parts.len() + 1);
                 for (part, meaning) in store.parts(record).zip(parts) {
-                    params.push(Param { name: self.name(part.name, false), ty: self.id(*meaning) });
+                    params.push(Param { name: self.name(part.name), ty: self.id(*meaning) });
                 }
                 if detail != 0 {
                     params.push(Param { name: Name::default(), ty: TypeId::VOID });
@@ -196,7 +198,7 @@ impl<'a> Emitter<'_, 'a> {
                 let mut members = Vec::with_capacity(parts.len());
                 for (part, meaning) in store.parts(record).zip(parts) {
                     let [bit_offset, bits] = part.values;
-                    let (name, ty) = (self.name(part.name, false), self.id(*meaning));
+                    let (name, ty) = (self.name(part.name), self.id(*meaning));
                     members.push(Member { name, ty, bit_offset, bitfield_size: bits as u8 });
                 }
                 let composite = Composite { name, size, members };
@@ -208,12 +210,12 @@ impl<'a> Emitter<'_, 'a> {
         }
     }
 
-    fn enumeration(&mut self, record: RecordId, name: Name<'a>, size: u32, detail: u8) -> Type<'a> {
+    fn enumeration(&mut self, record: RecordId, name: Name<'s>, size: u32, detail: u8) -> Type<'s> {
         let signed = detail & ENUM_SIGNED != 0;
         let store = self.store;
         let mut named_values = Vec::with_capacity(store.parts(record).len());
         for part in store.parts(record) {
-            named_values.push((named(self.name(part.name, false)), part.values));
+            named_values.push((named(self.name(part.name)), part.values));
         }
         match detail & ENUM_WIDE != 0 {
             false => {

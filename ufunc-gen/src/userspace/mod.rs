@@ -18,11 +18,13 @@ mod scan;
 mod store;
 mod variants;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
 
 use crate::btf::Type;
+use crate::dwarf::raw::Rule;
 use crate::dwarf::{DebugInfo, Unit};
 use scan::{Scanner, UnitTypes};
 use store::Store;
@@ -34,15 +36,23 @@ pub struct Options {
     pub functions: bool,
 }
 
-/// What became of an application's debug information.
+/// What an application's debug information says of its types.
+pub struct Userspace<'a> {
+    store: Store<'a>,
+    /// Names as BTF can have them.
+    names: Vec<Cow<'a, str>>,
+    units: Vec<UnitTypes>,
+}
+
+/// The BTF of an application.
 #[derive(Debug)]
-pub struct UserspaceBtf<'a> {
+pub struct UserspaceBtf<'s> {
     /// Its types, the first of which has the id 1.
-    pub types: Vec<Type<'a>>,
+    pub types: Vec<Type<'s>>,
     /// Names that stand for several structs or unions, and for how many.
     pub ambiguous: Vec<(String, usize)>,
     /// How many types were expressed in other ways.
-    pub rules: Vec<(crate::dwarf::raw::Rule, usize)>,
+    pub rules: Vec<(Rule, usize)>,
 }
 
 /// Reads all types of `debug`. `progress` counts the bytes of units that were read.
@@ -50,16 +60,23 @@ pub fn read<'a>(
     debug: &DebugInfo<'a>,
     options: &Options,
     progress: &AtomicU64,
-) -> Result<UserspaceBtf<'a>> {
+) -> Result<Userspace<'a>> {
     let (mut store, mut units) = scan(debug, options, progress)?;
     for unit in &mut units {
         for place in std::mem::take(&mut unit.coded_elsewhere) {
             unit.roots.extend(elsewhere::function(debug, &mut store, place)?);
         }
     }
-    let types = variants::resolve(&store, &units);
-    drop(units);
-    Ok(emit::emit(&types, &store))
+    let names = store.names.fit();
+    Ok(Userspace { store, names, units })
+}
+
+impl Userspace<'_> {
+    /// All of it as BTF.
+    pub fn btf(&self) -> UserspaceBtf<'_> {
+        let types = variants::resolve(&self.store, &self.units);
+        emit::emit(&types, &self.store, &self.names)
+    }
 }
 
 /// Reads all units, several at a time, and puts the records of all into one store.

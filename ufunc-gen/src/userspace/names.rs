@@ -7,6 +7,7 @@ use std::hash::BuildHasher as _;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::dwarf::entry::RawName;
+use crate::ident::btf_name;
 
 /// Number of a name; 0 is none.
 pub(super) type NameId = u32;
@@ -98,11 +99,17 @@ impl<'a> Names<'a> {
     }
 
     /// The name `id`, with what is no UTF-8 replaced.
-    pub(super) fn shared(&self, id: NameId) -> Cow<'a, str> {
-        match &self.texts[id as usize] {
-            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(bytes).into_owned()),
-        }
+    pub(super) fn shared(&self, id: NameId) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.text(id))
+    }
+
+    /// All names as BTF can have them, by number.
+    pub(super) fn fit(&self) -> Vec<Cow<'a, str>> {
+        let fit = |text: &Cow<'a, [u8]>| match text {
+            Cow::Borrowed(bytes) => btf_name(String::from_utf8_lossy(bytes)),
+            Cow::Owned(bytes) => Cow::Owned(btf_name(String::from_utf8_lossy(bytes)).into_owned()),
+        };
+        self.texts.iter().map(fit).collect()
     }
 
     /// All names, by number.

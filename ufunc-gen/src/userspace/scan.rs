@@ -212,13 +212,13 @@ impl<'d, 'a> Scanner<'d, 'a> {
                     self.add_parameter(&entry);
                 }
                 _ => {
-                    self.raw.read(self.debug, unit, walk)?;
+                    self.raw.read(self.debug, unit, walk, &entry)?;
                     let nested = self.raw.nested;
                     self.add_type(unit, &entry, &mut scopes)?;
                     for place in std::mem::take(&mut self.raw.variant_parts) {
                         let mut walk = Walk::at(self.debug, unit, place)?;
                         let Some(&part) = walk.next()? else { continue };
-                        self.raw.read(self.debug, unit, &mut walk)?;
+                        self.raw.read(self.debug, unit, &mut walk, &part)?;
                         self.add_type(unit, &part, &mut scopes)?;
                     }
                     if nested && is_scope(entry.tag) {
@@ -289,10 +289,9 @@ impl<'d, 'a> Scanner<'d, 'a> {
             is_exact: false,
             state: State::New,
         };
-        if let (Kind::Declared { .. } | Kind::DeclaredEnum, Some(place)) =
-            (raw.kind, entry.signature)
-        {
-            (local.kind, local.target) = (Kind::Same, Some(place));
+        // A stand-in for the type of a type unit; not all of them are declarations (GCC's enums).
+        if entry.signature.is_some() {
+            (local.kind, local.target) = (Kind::Same, entry.signature);
         }
         self.add_local(local);
         Ok(())

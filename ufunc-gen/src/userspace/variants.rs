@@ -30,6 +30,8 @@ pub(super) struct Types<'s, 'a> {
     usual: HashMap<Key, RecordId>,
     places: Places,
     unusual: Vec<Unusual>,
+    /// Definitions that have an unusual meaning in every file that has them, with the first one.
+    only_unusual: HashMap<RecordId, usize>,
     /// Those that can be asked for by name, and functions.
     pub(super) roots: Vec<usize>,
     /// Names with several definitions, with all of them.
@@ -39,8 +41,9 @@ pub(super) struct Types<'s, 'a> {
 /// A record that has an unusual meaning.
 struct Unusual {
     record: RecordId,
-    /// What it refers to, in the order of [`Store::refs`].
-    refs: Vec<Meaning>,
+    /// What it refers to in its file, in the order of [`Store::refs`]; `None` for what other files
+    /// have.
+    refs: Vec<Option<usize>>,
 }
 
 impl Types<'_, '_> {
@@ -65,7 +68,15 @@ impl Types<'_, '_> {
                 let record = ty as RecordId;
                 refs.extend(self.store.refs(record).map(|reference| self.meaning(reference)));
             }
-            Some(index) => refs.extend_from_slice(&self.unusual[index].refs),
+            Some(index) => {
+                let unusual = &self.unusual[index];
+                // What is left to other files is known when all were read.
+                let found = unusual.refs.iter().zip(self.store.refs(unusual.record));
+                refs.extend(found.map(|(found, reference)| match found {
+                    Some(ty) => Meaning::Type(*ty),
+                    None => self.meaning(reference),
+                }));
+            }
         }
     }
 
@@ -74,7 +85,9 @@ impl Types<'_, '_> {
         match reference {
             Ref::Record(id) => Meaning::Type(id as usize),
             Ref::Named(key) => match self.usual.get(&key) {
-                Some(&id) => Meaning::Type(id as usize),
+                Some(id) => {
+                    Meaning::Type(self.only_unusual.get(id).copied().unwrap_or(*id as usize))
+                }
                 None => Meaning::Declared(key),
             },
             Ref::Exact(place) => self.at(self.store.exact[place as usize]),
@@ -110,12 +123,20 @@ pub(super) fn resolve<'s, 'a>(store: &'s Store<'a>, units: &[UnitTypes]) -> Type
     let places = units.iter().flat_map(|unit| &unit.places);
     let places = places.map(|&(place, reference)| (place, (reference, None))).collect();
     let (unusual, roots) = (Vec::new(), Vec::new());
-    let types = Types { store, usual, places, unusual, roots, ambiguous };
+    let only_unusual = HashMap::new();
+    let types = Types { store, usual, places, unusual, only_unusual, roots, ambiguous };
     let tainted = tainted(store, &types);
-    let mut resolver = Resolver { types, tainted, sets: HashMap::new(), found: HashMap::new() };
+    let mut resolver = Resolver {
+        types,
+        tainted,
+        sets: HashMap::new(),
+        found: HashMap::new(),
+        is_plain: vec![false; store.len()],
+    };
     for unit in units {
         resolver.read_unit(unit);
     }
+    resolver.find_only_unusual();
     let mut types = resolver.types;
     types.roots.sort_unstable();
     types.roots.dedup();
@@ -194,6 +215,8 @@ struct Resolver<'s, 'a> {
     sets: HashMap<Vec<Mark>, usize>,
     /// The type that a record is with a set of marks.
     found: HashMap<(RecordId, usize), usize>,
+    /// Whether some file has the record in its usual meaning.
+    is_plain: Vec<bool>,
 }
 
 impl Resolver<'_, '_> {
@@ -211,7 +234,10 @@ impl Resolver<'_, '_> {
             }
         }
         if !is_unusual {
-            self.types.roots.extend(unit.roots.iter().map(|&id| id as usize));
+            for &id in &unit.roots {
+                self.is_plain[id as usize] = true;
+                self.types.roots.push(id as usize);
+            }
             return;
         }
         let is_tainted = |id: &RecordId| self.tainted[*id as usize];
@@ -225,11 +251,24 @@ impl Resolver<'_, '_> {
         let view = self.view(own, &roots);
         for &id in &unit.roots {
             let ty = self.add(id, &view);
+            self.is_plain[id as usize] |= ty == id as usize;
             self.types.roots.push(ty);
         }
         for (place, id) in at_places {
             let ty = self.add(id, &view);
             self.types.places.insert(place, (Ref::Record(id), Some(ty)));
+        }
+    }
+
+    /// Finds the definitions that no file has in their usual meaning: who only declares them means
+    /// one of the others.
+    fn find_only_unusual(&mut self) {
+        let store = self.types.store;
+        for (index, unusual) in self.types.unusual.iter().enumerate() {
+            let id = unusual.record;
+            if store.key(id).is_some() && !self.is_plain[id as usize] {
+                self.types.only_unusual.entry(id).or_insert(store.len() + index);
+            }
         }
     }
 
@@ -302,11 +341,8 @@ impl Resolver<'_, '_> {
                     Ref::Named(key) => view.own.get(&key).copied(),
                     Ref::Exact(_) => None,
                 };
-                refs.push(match own {
-                    Some(id) => Meaning::Type(self.find(id, view, &mut waiting)),
-                    // What another unit has has its meaning there.
-                    None => self.types.meaning(reference),
-                });
+                // What another unit has has its meaning there.
+                refs.push(own.map(|id| self.find(id, view, &mut waiting)));
             }
             let index = ty - store.len();
             self.types.unusual[index].refs = refs;

@@ -6,6 +6,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its own part")]
 
 pub mod elf;
+pub mod kernel;
 pub mod library;
 
 use std::ffi::OsStr;
@@ -28,8 +29,13 @@ fn package(tool: &str) -> &'static str {
         "gcc" => "gcc",
         "g++" => "g++",
         "clang" | "clang++" => "clang",
-        "as" | "ld" | "objcopy" | "strip" => "binutils",
+        "as" | "ld" | "ar" | "dwp" | "objcopy" | "readelf" | "strip" => "binutils",
+        "bpftool" => "bpftool",
+        "dwz" => "dwz",
+        "lld" | "ld.lld" => "lld",
+        "llvm-dwp" | "llvm-dwarfdump" => "llvm",
         "mkfifo" => "coreutils",
+        "rustc" => "rustc",
         _ => "unknown",
     }
 }

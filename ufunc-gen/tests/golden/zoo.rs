@@ -87,11 +87,11 @@ static BTF_BASE: BtfSection<10, 8> = BtfSection {
 /// The module's own types.
 #[used]
 #[link_section = ".BTF"]
-static BTF: BtfSection<671, 1128> = BtfSection {
+static BTF: BtfSection<671, 1144> = BtfSection {
     #[rustfmt::skip]
     words: [
         // header
-        0x1eb9f, 0x18, 0x0, 0xa64, 0xa64, 0x468,
+        0x1eb9f, 0x18, 0x0, 0xa64, 0xa64, 0x478,
         // [2] PTR
         0x0, 0x2000000, 0x4,
         // [3] ENUM sign
@@ -292,52 +292,52 @@ static BTF: BtfSection<671, 1128> = BtfSection {
         0x0, 0xd000001, 0x1, 0x0, 0x6,
         // [84] CONST
         0x0, 0xa000000, 0x25,
-        // [85] STRUCT double
-        0x1f0, 0x4000000, 0x8,
+        // [85] STRUCT unaligned_double
+        0x319, 0x4000000, 0x8,
         // [86] STRUCT long_double
-        0x319, 0x4000000, 0x10,
+        0x32a, 0x4000000, 0x10,
         // [87] STRUCT opaque
         0xe2, 0x4000000, 0x0,
         // [88] FUNC_PROTO
-        0x0, 0xd000001, 0x0, 0x325, 0x2,
+        0x0, 0xd000001, 0x0, 0x336, 0x2,
         // [89] FUNC menagerie_close
-        0x327, 0xc000001, 0x58,
+        0x338, 0xc000001, 0x58,
         // [90] DECL_TAG bpf_kfunc
-        0x337, 0x11000000, 0x59, 0xffffffff,
+        0x348, 0x11000000, 0x59, 0xffffffff,
         // [91] DECL_TAG ufunc:role=release
-        0x341, 0x11000000, 0x59, 0xffffffff,
+        0x352, 0x11000000, 0x59, 0xffffffff,
         // [92] DECL_TAG ufunc:symbol=menagerie_close
-        0x354, 0x11000000, 0x59, 0xffffffff,
+        0x365, 0x11000000, 0x59, 0xffffffff,
         // [93] DECL_TAG ufunc:address=0x401040
-        0x371, 0x11000000, 0x59, 0xffffffff,
+        0x382, 0x11000000, 0x59, 0xffffffff,
         // [94] DECL_TAG ufunc:family=menagerie
-        0x388, 0x11000000, 0x59, 0xffffffff,
+        0x399, 0x11000000, 0x59, 0xffffffff,
         // [95] DECL_TAG ufunc:source=zoo.c:137
-        0x39f, 0x11000000, 0x59, 0xffffffff,
+        0x3b0, 0x11000000, 0x59, 0xffffffff,
         // [96] FUNC_PROTO
         0x0, 0xd000001, 0x2, 0x8, 0x3,
         // [97] FUNC menagerie_open
-        0x3b6, 0xc000001, 0x60,
+        0x3c7, 0xc000001, 0x60,
         // [98] DECL_TAG bpf_kfunc
-        0x337, 0x11000000, 0x61, 0xffffffff,
+        0x348, 0x11000000, 0x61, 0xffffffff,
         // [99] DECL_TAG ufunc:role=acquire
-        0x3c5, 0x11000000, 0x61, 0xffffffff,
+        0x3d6, 0x11000000, 0x61, 0xffffffff,
         // [100] DECL_TAG ufunc:symbol=menagerie_open
-        0x3d8, 0x11000000, 0x61, 0xffffffff,
+        0x3e9, 0x11000000, 0x61, 0xffffffff,
         // [101] DECL_TAG ufunc:address=0x401000
-        0x3f4, 0x11000000, 0x61, 0xffffffff,
+        0x405, 0x11000000, 0x61, 0xffffffff,
         // [102] DECL_TAG ufunc:family=menagerie
-        0x388, 0x11000000, 0x61, 0xffffffff,
+        0x399, 0x11000000, 0x61, 0xffffffff,
         // [103] DECL_TAG ufunc:source=zoo.c:131
-        0x40b, 0x11000000, 0x61, 0xffffffff,
+        0x41c, 0x11000000, 0x61, 0xffffffff,
         // [104] STRUCT ufunc_module
-        0x422, 0x4000000, 0x0,
+        0x433, 0x4000000, 0x0,
         // [105] DECL_TAG ufunc:format=1
-        0x42f, 0x11000000, 0x68, 0xffffffff,
+        0x440, 0x11000000, 0x68, 0xffffffff,
         // [106] DECL_TAG ufunc:host=zoo
-        0x43e, 0x11000000, 0x68, 0xffffffff,
+        0x44f, 0x11000000, 0x68, 0xffffffff,
         // [107] DECL_TAG ufunc:build-id=ce46f1198769524b
-        0x44d, 0x11000000, 0x68, 0xffffffff,
+        0x45e, 0x11000000, 0x68, 0xffffffff,
     ],
     strings: *b"\
         sign\0\
@@ -445,6 +445,7 @@ static BTF: BtfSection<671, 1128> = BtfSection {
         __ARRAY_SIZE_TYPE__\0\
         callback_t\0\
         lefts\0\
+        unaligned_double\0\
         long_double\0\
         m\0\
         menagerie_close\0\
@@ -462,6 +463,6 @@ static BTF: BtfSection<671, 1128> = BtfSection {
         ufunc_module\0\
         ufunc:format=1\0\
         ufunc:host=zoo\0\
-        ufunc:build-id=ce46f1198769524b\0\0\0\0\
+        ufunc:build-id=ce46f1198769524b\0\0\0\
 ",
 };

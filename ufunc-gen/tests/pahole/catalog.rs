@@ -12,6 +12,9 @@ use ufunc_gen::btf::{Composite, Linkage, Type, TypeId};
 
 /// Anonymous types within each other that are spelled out; no source nests as deep.
 const MAX_DEPTH: usize = 32;
+/// Letters of a name that are compared: the kernel allows 511, of which a few may tell apart those
+/// that begin alike.
+const COMPARED: usize = 450;
 
 /// What sort of thing has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,12 +119,14 @@ impl Catalog {
         let types: Result<Vec<_>, _> = btf.types().collect();
         let types = types.map_err(|error| format!("{error:#}"))?;
         let types: Vec<_> = types.into_iter().map(|(_, ty)| ty).collect();
-        let speller = Speller { types: &types, rename };
+        let rename = |name: &str| shortened(rename(name));
+        let speller = Speller { types: &types, rename: &rename };
         let mut catalog = Catalog::default();
         for ty in &types {
             if let Some((sort, shape)) = speller.shape(ty) {
                 let name = match sort {
-                    Sort::Func | Sort::Int | Sort::Float => ty.name().to_string(),
+                    Sort::Func => shortened(ty.name().to_string()),
+                    Sort::Int | Sort::Float => ty.name().to_string(),
                     _ => rename(ty.name()),
                 };
                 catalog.add(sort, name, shape);
@@ -139,6 +144,15 @@ impl Catalog {
     pub fn get(&self, sort: Sort, name: &str) -> impl Iterator<Item = &Shape> {
         self.entries.get(&(sort, name.to_owned())).into_iter().flatten()
     }
+}
+
+/// `name` as it is compared: of what is longer than BTF can have, the beginning has to do.
+pub fn shortened(mut name: String) -> String {
+    if name.len() > COMPARED {
+        name.truncate(COMPARED);
+        name.push('…');
+    }
+    name
 }
 
 /// Members in the order of their offsets, those at the same one in the order of the source.

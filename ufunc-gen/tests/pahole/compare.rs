@@ -74,11 +74,13 @@ fn is_index_type(sort: Sort, name: &str) -> bool {
     sort == Sort::Int && name == "__ARRAY_SIZE_TYPE__"
 }
 
-/// Whether `shape` is what the command puts in the place of something that the kernel would refuse:
-/// bytes, or an integer, by the name of that.
+/// Whether `shape` is what the command puts in the place of something that the kernel would refuse,
+/// or that is declared only: bytes, an integer, or an enum without values, by the name of that.
 fn stands_in(shape: &Shape, name: &str, info: &Info) -> bool {
     let is_plain = match shape {
         Shape::Composite { members, .. } => members.is_empty(),
+        // One that is only declared: BTF has no other way to name it.
+        Shape::Enum { values, .. } => values.is_empty(),
         shape => matches!(shape, Shape::Base { .. }),
     };
     is_plain && (info.has_type(name) || name == "long long")

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalog::{Member, Shape, Sort, in_order, spell_anonymous};
+use super::catalog::{Member, Shape, Sort, in_order, shortened, spell_anonymous};
 use super::entries::{Info, Naming, Node, identifier, is_composite, is_scope};
 
 /// What a type or function has in its DWARF that pahole is known to get wrong, or to leave out.
@@ -42,7 +42,7 @@ pub enum Gap {
     Linkage,
     /// What the kernel would refuse, and the command says in other words (`btf::fit`): numbers with
     /// a floating point where they are not aligned, small enums beside bit-fields, wide bit-fields
-    /// of enums. pahole leaves it as it is.
+    /// of enums, parameters without a name. pahole leaves it as it is.
     Refused,
     /// A base type that is a character, or an unusual integer.
     Encoding,
@@ -363,7 +363,15 @@ impl Info {
                     if self.is_float_or_composite(child.ty) {
                         gaps.insert(Gap::Convention);
                     }
-                    params.push((identifier(&child.name), ty));
+                    // The kernel wants every parameter of a function with code to have a name.
+                    let name = match child.name.as_str() {
+                        "" => format!("_{}", params.len()),
+                        name => identifier(name),
+                    };
+                    if child.name.is_empty() {
+                        found.insert(Gap::Refused);
+                    }
+                    params.push((name, ty));
                     part_gaps.push(found);
                 }
                 gimli::DW_TAG_unspecified_parameters => variadic = true,
@@ -391,8 +399,8 @@ impl Info {
         }
         Some(Expected {
             sort: Sort::Func,
-            name: identifier(symbol),
-            bare: identifier(symbol),
+            name: shortened(identifier(symbol)),
+            bare: shortened(identifier(symbol)),
             shape: Shape::Func { ret: ret_text, params, global },
             gaps,
             part_gaps,

@@ -11,7 +11,7 @@ use gimli::{
 };
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 
-use super::catalog::Sort;
+use super::catalog::{Sort, shortened};
 use super::dwarf::{Gaps, base};
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
@@ -197,16 +197,16 @@ impl Info {
             };
         }
         match self.naming {
-            Naming::Whole => identifier(&self.qualified(node)),
+            Naming::Whole => shortened(identifier(&self.qualified(node))),
             Naming::Bare => self.bare_name(node),
         }
     }
 
     pub fn bare_name(&self, node: &Node) -> String {
-        match node.specification {
+        shortened(match node.specification {
             Some(declaration) if node.name.is_empty() => identifier(&self.node(declaration).name),
             _ => identifier(&node.name),
-        }
+        })
     }
 
     pub fn qualified(&self, node: &Node) -> String {

@@ -33,7 +33,7 @@ pub fn append(base: &Btf<'_>, mut added: Vec<Type<'_>>, names: &HashSet<&str>) -
     }
     let strings = base.string_bytes();
     let encoded = Encoded::new(&added, strings.len() as u32)?;
-    types.extend(encoded.types.iter().flatten().flat_map(|word| word.to_le_bytes()));
+    types.extend(encoded.words().iter().flat_map(|word| word.to_le_bytes()));
     let magic_version_flags = encoded.header()?[0];
     let types_len = u32::try_from(types.len()).context("the merged types need more than 4 GiB")?;
     let strings_len = u32::try_from(strings.len() + encoded.strings.len())
