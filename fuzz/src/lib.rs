@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use anyhow::Result;
-use ufunc_gen::btf::check::check;
+use ufunc_gen::btf::check::{check, check_for};
 use ufunc_gen::btf::decode::Btf;
 use ufunc_gen::btf::dedup::dedup;
 use ufunc_gen::btf::encode::Encoded;
@@ -66,7 +66,10 @@ pub fn dwarf(data: &[u8]) {
         let sections = files.load()?;
         let split = SplitFiles::find(&host, &files, &search, &sections)?;
         one_line(userspace_btf(&sections, &split));
-        one_line(module(&host, &sections, &split));
+        if let Err(error) = module(&host, &sections, &split) {
+            // What is wrong with several functions is a list.
+            format!("{error:#}").split('\n').for_each(assert_printable);
+        }
         Ok(())
     })());
 }
@@ -87,9 +90,10 @@ fn sections(data: &[u8]) -> Option<Vec<u8>> {
 fn userspace_btf(sections: &DebugSections<'_>, split: &SplitFiles) -> Result<()> {
     let debug = debug_info(sections, split)?;
     let options = userspace::Options { functions: true };
-    let btf = userspace::read(&debug, &options, &AtomicU64::new(0))?;
-    let types = btf.types;
-    check(&types).expect("types of debug information are the kernel's");
+    let userspace = userspace::read(&debug, &options, &AtomicU64::new(0))?;
+    let btf = userspace.btf();
+    let (types, pointer) = (btf.types, btf.pointer);
+    check_for(&types, pointer).expect("types of debug information are the kernel's");
     let bytes = Encoded::new(&types, 0).and_then(|encoded| encoded.to_bytes());
     let bytes = bytes.expect("types of debug information fit into BTF");
     let again = Btf::parse(&bytes).expect("what was written can be read");
@@ -97,7 +101,7 @@ fn userspace_btf(sections: &DebugSections<'_>, split: &SplitFiles) -> Result<()>
     if let Some(name) = types.iter().map(Type::name).find(|name| !name.is_empty()) {
         let name = name.to_string();
         let kept = minimal::keep_named(types, &[name]).expect("a name that is there is found");
-        check(&kept).expect("what a type leads to is whole");
+        check_for(&kept, pointer).expect("what a type leads to is whole");
     }
     Ok(())
 }
@@ -240,9 +244,12 @@ fn one_line<T>(result: Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(error) => {
-            let shown = format!("{error:#}");
-            assert!(!shown.is_empty() && !shown.contains(char::is_control), "{shown:?}");
+            assert_printable(&format!("{error:#}"));
             None
         }
     }
+}
+
+fn assert_printable(line: &str) {
+    assert!(!line.is_empty() && !line.contains(char::is_control), "{line:?}");
 }

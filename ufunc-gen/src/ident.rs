@@ -34,6 +34,17 @@ pub fn btf_name(name: Cow<'_, str>) -> Name<'_> {
     Cow::Owned(fit)
 }
 
+/// The symbol `symbol` without what GCC appends to that of a changed copy: `f.isra.0` is `f`.
+pub fn without_clone(symbol: &[u8]) -> &[u8] {
+    const CLONES: [&[u8]; 6] =
+        [b".isra.", b".constprop.", b".part.", b".lto_priv.", b".cold", b".localalias"];
+    let is_clone = |start: &usize| CLONES.iter().any(|clone| symbol[*start..].starts_with(clone));
+    match memchr::memchr_iter(b'.', symbol).find(is_clone) {
+        Some(start) if start > 0 => &symbol[..start],
+        _ => symbol,
+    }
+}
+
 /// `name`, if it has no more than `max` bytes; otherwise what it begins with, and a number that
 /// tells it from other long ones.
 pub fn shortened(name: &str, max: usize) -> String {
@@ -106,6 +117,19 @@ mod tests {
         }
         assert_eq!(btf_name("".into()), "");
         assert_eq!(btf_name("vector<int>".into()), "vector_int_");
+    }
+
+    #[test]
+    fn changed_copies_are_called_like_what_they_are_copies_of() {
+        for (symbol, expected) in [
+            ("count.isra.0", "count"),
+            ("_Z5countv.constprop.0.isra.0", "_Z5countv"),
+            ("main.cold", "main"),
+            ("_ZN4core3ptr9a..b..cE", "_ZN4core3ptr9a..b..cE"),
+            (".part.1", ".part.1"),
+        ] {
+            assert_eq!(without_clone(symbol.as_bytes()), expected.as_bytes());
+        }
     }
 
     #[test]

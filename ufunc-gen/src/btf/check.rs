@@ -7,30 +7,107 @@
 //! granted in a module's, which is no reason to break them: a type that contains itself would send
 //! the verifier round in circles.
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use super::{Composite, Member, Type, TypeId};
 use crate::ident::is_identifier;
 
 /// Most types in one BTF, `BTF_MAX_TYPE`.
 const MAX_TYPES: usize = 0x000f_ffff;
-/// Size in bytes of a pointer.
-const POINTER: u64 = 8;
+/// Size in bytes of a pointer, where the kernels run that check modules.
+pub const POINTER: u64 = 8;
 
 /// Fails if the kernel would refuse `types`, the first of which has the id 1, and says which type
 /// it is and why.
 pub fn check<'t, 'a: 't>(types: impl IntoIterator<Item = &'t Type<'a>>) -> Result<()> {
-    let types = Types { types: types.into_iter().collect() };
+    check_for(types, POINTER)
+}
+
+/// The same by the rules of a kernel with pointers of `pointer` bytes: a 32-bit application has such
+/// as no other kernel would find room for.
+pub fn check_for<'t, 'a: 't>(
+    types: impl IntoIterator<Item = &'t Type<'a>>,
+    pointer: u64,
+) -> Result<()> {
+    let types = Types { types: types.into_iter().collect(), pointer };
     // btf_add_type()
     ensure!(types.types.len() <= MAX_TYPES, "{} types are too many", types.types.len());
     for (index, ty) in types.types.iter().enumerate() {
         types.check_own(ty).map_err(|reason| types.refusal(index, reason))?;
     }
-    let sizes = types.sizes()?;
+    let sizes = match types.sizes() {
+        Ok(sizes) => sizes,
+        Err(circles) => {
+            let first = circles.first().map_or(0, |circle| circle.to);
+            return Err(types.refusal(first, "it contains itself".to_owned()));
+        }
+    };
     for (index, ty) in types.types.iter().enumerate() {
         types.check_uses(ty, &sizes).map_err(|reason| types.refusal(index, reason))?;
     }
     Ok(())
+}
+
+/// Something that the kernel refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Bad {
+    /// Place of the type.
+    pub(super) index: usize,
+    /// Place of the member, if the type could do without it.
+    pub(super) member: Option<usize>,
+}
+
+/// What the kernel would refuse in `types`, in order, as far as it can be seen at once: without that
+/// there may be something else.
+pub(super) fn refused(types: &[Type<'_>], pointer: u64) -> Vec<Bad> {
+    let types = Types { types: types.iter().collect(), pointer };
+    let mut bad = Vec::new();
+    for (index, ty) in types.types.iter().enumerate() {
+        match ty {
+            Type::Struct(composite) | Type::Union(composite)
+                if check_name(composite).is_ok() && types.dangling(ty).is_none() =>
+            {
+                let (union, mut last) = (matches!(ty, Type::Union(_)), 0);
+                for (place, member) in composite.members.iter().enumerate() {
+                    if check_place(composite, union, member, &mut last).is_err() {
+                        bad.push(Bad { index, member: Some(place) });
+                    }
+                }
+            }
+            ty if types.check_own(ty).is_err() => bad.push(Bad { index, member: None }),
+            _ => {}
+        }
+    }
+    if !bad.is_empty() {
+        return bad;
+    }
+    let sizes = match types.sizes() {
+        Ok(sizes) => sizes,
+        Err(circles) => {
+            bad.extend(circles.into_iter().map(|circle| {
+                let ty = types.types[circle.from];
+                let is_member = matches!(ty, Type::Struct(_) | Type::Union(_));
+                Bad { index: circle.from, member: is_member.then_some(circle.number) }
+            }));
+            bad.sort_unstable();
+            return bad;
+        }
+    };
+    for (index, ty) in types.types.iter().enumerate() {
+        match ty {
+            Type::Struct(composite) | Type::Union(composite) => {
+                let bitfields = composite.members.iter().any(|member| member.bitfield_size != 0);
+                for (place, member) in composite.members.iter().enumerate() {
+                    if types.check_member(composite, member, bitfields, &sizes).is_err() {
+                        bad.push(Bad { index, member: Some(place) });
+                    }
+                }
+            }
+            ty if types.check_uses(ty, &sizes).is_err() => bad.push(Bad { index, member: None }),
+            _ => {}
+        }
+    }
+    bad
 }
 
 /// Why the kernel refuses a type.
@@ -39,14 +116,37 @@ type Verdict<T = ()> = Result<T, String>;
 /// All types, and none for `void`.
 struct Types<'t, 'a> {
     types: Vec<&'t Type<'a>>,
+    /// Size in bytes of a pointer.
+    pointer: u64,
 }
 
-/// Size of each type; `None` for those that have none: `void`, declarations, functions, tags.
-struct Sizes(Vec<Option<u64>>);
+/// Where types lead round to one that needs them.
+struct Circle {
+    /// Place of the type that closes it.
+    from: usize,
+    /// Number of what that needs.
+    number: usize,
+    /// Place of what that needs.
+    to: usize,
+}
+
+/// What is behind each type.
+struct Sizes {
+    /// In bytes; `None` for those that have none: `void`, declarations, functions, tags.
+    sizes: Vec<Option<u64>>,
+    /// The type without typedefs and qualifiers: a chain of them may be long, and have many ends.
+    plain: Vec<TypeId>,
+}
 
 impl Sizes {
     fn of(&self, id: TypeId) -> Option<u64> {
-        *self.0.get((id.0 as usize).checked_sub(1)?)?
+        *self.sizes.get((id.0 as usize).checked_sub(1)?)?
+    }
+
+    /// The type at `id` without typedefs and qualifiers.
+    fn plain(&self, id: TypeId) -> TypeId {
+        let index = (id.0 as usize).checked_sub(1);
+        index.and_then(|index| self.plain.get(index)).copied().unwrap_or(id)
     }
 }
 
@@ -64,15 +164,20 @@ impl<'t, 'a> Types<'t, 'a> {
         anyhow!("the kernel would refuse {} {name} (type {}): {reason}", ty.kind_name(), index + 1)
     }
 
-    /// What `btf_check_meta()` looks at: the type alone.
-    fn check_own(&self, ty: &Type<'_>) -> Verdict {
+    /// What `ty` refers to though it does not exist.
+    fn dangling(&self, ty: &Type<'_>) -> Option<TypeId> {
         let mut dangling = None;
         ty.for_each_ref(|id| {
             if id != TypeId::VOID && self.get(id).is_none() {
-                dangling = Some(id.0);
+                dangling = Some(id);
             }
         });
-        if let Some(id) = dangling {
+        dangling
+    }
+
+    /// What `btf_check_meta()` looks at: the type alone.
+    fn check_own(&self, ty: &Type<'_>) -> Verdict {
+        if let Some(TypeId(id)) = self.dangling(ty) {
             return Err(format!("it refers to type {id}, which does not exist"));
         }
         match ty {
@@ -120,11 +225,11 @@ impl<'t, 'a> Types<'t, 'a> {
         match ty {
             // btf_array_resolve()
             Type::Array { element, index, count } => {
-                let is_int = matches!(self.get(self.plain(*index)), Some(int) if is_regular(int));
+                let is_int = matches!(self.get(sizes.plain(*index)), Some(int) if is_regular(int));
                 demand(is_int, || "its index is no integer".to_owned())?;
                 let size = sizes.of(*element);
                 let size = size.ok_or_else(|| "its elements have no size".to_owned())?;
-                if let Some(int @ Type::Int { .. }) = self.get(self.plain(*element)) {
+                if let Some(int @ Type::Int { .. }) = self.get(sizes.plain(*element)) {
                     demand(is_regular(int), || "its elements are odd integers".to_owned())?;
                 }
                 let total = size.checked_mul(u64::from(*count));
@@ -147,7 +252,7 @@ impl<'t, 'a> Types<'t, 'a> {
             | Type::Restrict(target)
             | Type::Typedef { target, .. }
             | Type::TypeTag { target, .. } => {
-                let plain = self.get(self.plain(*target));
+                let plain = self.get(sizes.plain(*target));
                 let tag = matches!(
                     plain,
                     Some(Type::DeclTag { .. } | Type::Datasec { .. } | Type::Var { .. })
@@ -216,7 +321,7 @@ impl<'t, 'a> Types<'t, 'a> {
     ) -> Verdict {
         // btf_struct_resolve()
         let size = sizes.of(member.ty).ok_or_else(|| "has no size".to_owned())?;
-        let plain = self.get(self.plain(member.ty));
+        let plain = self.get(sizes.plain(member.ty));
         let (start, bits) = (u64::from(member.bit_offset), u64::from(member.bitfield_size));
         let is_aligned = start.is_multiple_of(8);
         let width = match plain {
@@ -258,19 +363,11 @@ impl<'t, 'a> Types<'t, 'a> {
         })
     }
 
-    /// The type at `id` without typedefs and qualifiers. They must not lead round in a circle.
-    fn plain(&self, id: TypeId) -> TypeId {
-        let mut at = id;
-        while let Some(target) = self.get(at).and_then(Type::modified) {
-            at = target;
-        }
-        at
-    }
-
     /// The size of each type.
     ///
-    /// Fails if one contains itself, or is a pointer to nothing but itself: `env_stack_push()`.
-    fn sizes(&self) -> Result<Sizes> {
+    /// Fails if one contains itself, or is a pointer to nothing but itself (`env_stack_push()`), and
+    /// says how.
+    fn sizes(&self) -> Result<Sizes, Vec<Circle>> {
         let only = |id: TypeId, n: usize| (n == 0).then_some(id);
         self.in_order(|ty, n| match ty {
             Type::Ptr(target) => only(*target, n),
@@ -283,15 +380,21 @@ impl<'t, 'a> Types<'t, 'a> {
             }
             _ => ty.modified().and_then(|target| only(target, n)),
         })?;
-        let mut sizes = Sizes(vec![None; self.types.len()]);
+        let mut sizes = Sizes {
+            sizes: vec![None; self.types.len()],
+            plain: (1..=self.types.len() as u32).map(TypeId).collect(),
+        };
         for index in order {
-            sizes.0[index] = match self.types[index] {
+            if let Some(target) = self.types[index].modified() {
+                sizes.plain[index] = sizes.plain(target);
+            }
+            sizes.sizes[index] = match self.types[index] {
                 Type::Int { size, .. }
                 | Type::Float { size, .. }
                 | Type::Enum { size, .. }
                 | Type::Enum64 { size, .. } => Some(u64::from(*size)),
                 Type::Struct(composite) | Type::Union(composite) => Some(composite.size.into()),
-                Type::Ptr(_) => Some(POINTER),
+                Type::Ptr(_) => Some(self.pointer),
                 Type::Array { element, count, .. } => {
                     sizes.of(*element).map(|size| size.saturating_mul(u64::from(*count)))
                 }
@@ -304,8 +407,11 @@ impl<'t, 'a> Types<'t, 'a> {
     /// Places of all types, each after those that it needs: `need` gives the one of that number, if
     /// there are so many.
     ///
-    /// Fails if a type needs itself.
-    fn in_order(&self, need: impl Fn(&Type<'_>, usize) -> Option<TypeId>) -> Result<Vec<usize>> {
+    /// Fails if a type needs itself, with as many circles as have to be broken.
+    fn in_order(
+        &self,
+        need: impl Fn(&Type<'_>, usize) -> Option<TypeId>,
+    ) -> Result<Vec<usize>, Vec<Circle>> {
         #[derive(Clone, Copy, PartialEq)]
         enum State {
             New,
@@ -317,6 +423,7 @@ impl<'t, 'a> Types<'t, 'a> {
         // What is being looked at, with the number of what it needs next: no recursion, however deep
         // it goes.
         let mut open = Vec::<(usize, usize)>::new();
+        let mut circles = Vec::new();
         for root in 0..self.types.len() {
             if states[root] != State::New {
                 continue;
@@ -337,12 +444,14 @@ impl<'t, 'a> Types<'t, 'a> {
                         states[next] = State::Open;
                         open.push((next, 0));
                     }
-                    State::Open => bail!(self.refusal(next, "it contains itself".to_owned())),
+                    State::Open => {
+                        circles.push(Circle { from: *index, number: *number - 1, to: next });
+                    }
                     State::Done => {}
                 }
             }
         }
-        Ok(order)
+        if circles.is_empty() { Ok(order) } else { Err(circles) }
     }
 }
 
@@ -364,25 +473,38 @@ fn check_enum<'n>(size: u32, name: &str, values: impl Iterator<Item = &'n str>) 
 
 /// btf_struct_check_meta()
 fn check_composite(composite: &Composite<'_>, union: bool) -> Verdict {
+    check_name(composite)?;
+    let mut last = 0;
+    let mut members = composite.members.iter();
+    members.try_for_each(|member| check_place(composite, union, member, &mut last))
+}
+
+fn check_name(composite: &Composite<'_>) -> Verdict {
     demand(composite.name.is_empty() || is_identifier(&composite.name), || {
         "its name is no identifier".to_owned()
+    })
+}
+
+/// What the loop of btf_struct_check_meta() looks at. `last` is the offset of the member before.
+fn check_place(
+    composite: &Composite<'_>,
+    union: bool,
+    member: &Member<'_>,
+    last: &mut u32,
+) -> Verdict {
+    let name = || member.name.escape_debug();
+    demand(member.name.is_empty() || is_identifier(&member.name), || {
+        format!("the name of its member '{}' is no identifier", name())
     })?;
-    let mut last = 0;
-    for member in &composite.members {
-        let name = || member.name.escape_debug();
-        demand(member.name.is_empty() || is_identifier(&member.name), || {
-            format!("the name of its member '{}' is no identifier", name())
-        })?;
-        demand(member.ty != TypeId::VOID, || format!("its member '{}' is void", name()))?;
-        demand(!union || member.bit_offset == 0, || {
-            format!("its member '{}' does not begin at its start", name())
-        })?;
-        demand(last <= member.bit_offset, || format!("its member '{}' is out of order", name()))?;
-        last = member.bit_offset;
-        demand(member.bit_offset.div_ceil(8) <= composite.size, || {
-            format!("its member '{}' begins behind its end", name())
-        })?;
-    }
+    demand(member.ty != TypeId::VOID, || format!("its member '{}' is void", name()))?;
+    demand(!union || member.bit_offset == 0, || {
+        format!("its member '{}' does not begin at its start", name())
+    })?;
+    demand(*last <= member.bit_offset, || format!("its member '{}' is out of order", name()))?;
+    demand(member.bit_offset.div_ceil(8) <= composite.size, || {
+        format!("its member '{}' begins behind its end", name())
+    })?;
+    *last = member.bit_offset;
     Ok(())
 }
 

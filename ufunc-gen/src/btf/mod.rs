@@ -5,7 +5,7 @@
 //! makes are in `kernel/bpf/btf.c`.
 //!
 //! ```text
-//! bytes ──decode──▶ Type … ──fit──▶ Type … ──dedup──▶ Type … ──check, encode──▶ bytes
+//! bytes ──decode──▶ Type … ──fit──▶ Type … ──dedup, mend──▶ Type … ──check, encode──▶ bytes
 //! files ──source──▶ bytes … ──raw──▶ words … ──merge──▶ bytes
 //! ```
 //!
@@ -19,6 +19,7 @@ pub mod encode;
 pub mod fit;
 mod form;
 mod hash;
+pub mod mend;
 pub mod merge;
 mod partition;
 pub mod raw;

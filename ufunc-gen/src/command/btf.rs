@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use ufunc_gen::btf::Type;
-use ufunc_gen::btf::check::check;
+use ufunc_gen::btf::check::check_for;
 use ufunc_gen::btf::decode::Btf;
 use ufunc_gen::btf::encode::Encoded;
 use ufunc_gen::btf::source::Source;
@@ -122,9 +122,10 @@ fn encode(args: &BtfArgs) -> Result<Vec<u8>> {
     let userspace = progress::show(&what, debug.len(), read)?;
     let btf = userspace.btf();
     tell(&btf, args);
+    let pointer = btf.pointer;
     let types = keep(btf.types, args)?;
     let context = || format!("failed to write the BTF of {}", args.app.display());
-    check(&types).with_context(context)?;
+    check_for(&types, pointer).with_context(context)?;
     Encoded::new(&types, 0).and_then(|encoded| encoded.to_bytes()).with_context(context)
 }
 

@@ -88,6 +88,7 @@ pub(super) struct Image<'a> {
     shown: String,
     naming: Naming,
     endian: RunTimeEndian,
+    is_linked: bool,
     /// Those of [`ESSENTIAL`], then [`OTHERS`].
     sections: [OnceLock<Contents>; ESSENTIAL.len() + OTHERS.len()],
 }
@@ -109,7 +110,13 @@ impl<'a> Image<'a> {
             true => RunTimeEndian::Little,
             false => RunTimeEndian::Big,
         };
-        Ok(Image { file, shown, naming, endian, sections: Default::default() })
+        let is_linked = !is_relocatable(&elf);
+        Ok(Image { file, shown, naming, endian, is_linked, sections: Default::default() })
+    }
+
+    /// Whether a linker made the file.
+    pub(super) fn is_linked(&self) -> bool {
+        self.is_linked
     }
 
     /// Where the file is, for messages.

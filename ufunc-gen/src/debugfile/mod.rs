@@ -203,6 +203,11 @@ impl DebugSections<'_> {
         Ok(self.main())
     }
 
+    /// Whether a linker made the file, so that what is in it has its final address.
+    pub fn is_linked(&self) -> bool {
+        self.main.is_linked()
+    }
+
     /// The file of [`DebugSections::main`], for messages.
     pub fn shown(&self) -> &str {
         self.main.shown()

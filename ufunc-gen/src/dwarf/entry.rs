@@ -10,7 +10,7 @@ use std::num::NonZeroU64;
 
 use anyhow::{Context as _, Result, bail};
 use gimli::constants as dw;
-use gimli::{Abbreviation, Attribute, AttributeSpecification, AttributeValue, DwTag, EntriesRaw};
+use gimli::{Attribute, AttributeValue, DwAt, DwTag};
 
 use super::unit::Unit;
 use super::{DebugInfo, Reader};
@@ -206,42 +206,55 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Reads the attributes of the entry that has the abbreviation `abbreviation`; where it was
-    /// declared only `with_source`.
-    pub(super) fn read(
-        &mut self,
-        debug: &DebugInfo<'a>,
-        unit: &Unit<'a>,
-        raw: &mut EntriesRaw<'_, Reader<'a>>,
-        abbreviation: &Abbreviation,
-        with_source: bool,
-    ) -> Result<()> {
-        self.tag = abbreviation.tag();
-        self.has_children = abbreviation.has_children();
-        let specs = abbreviation.attributes();
-        let mut next = 0;
-        while let Some(&spec) = specs.get(next) {
-            if is_wanted(spec, with_source) {
-                let attribute = raw.read_attribute_inline(spec)?;
-                self.take(debug, unit, &attribute)?;
-                next += 1;
-            } else {
-                // In one go: most of what is skipped has a fixed size.
-                let rest = specs[next + 1..].iter();
-                let skipped = 1 + rest.take_while(|&&spec| !is_wanted(spec, with_source)).count();
-                raw.skip_attributes(&specs[next..next + skipped])?;
-                next += skipped;
-            }
-        }
+    /// What is left to do when all attributes are read.
+    pub(super) fn finish(&mut self) {
         if self.lower_bound != 0 {
             // `count` was computed for an array that begins with 0.
             self.count = self.count.map(|count| count.saturating_sub(self.lower_bound as u64));
         }
-        Ok(())
     }
 
     #[inline]
-    fn take(
+    pub(super) fn set_name(&mut self, linkage: bool, string: &'a [u8]) {
+        match linkage {
+            true => self.linkage_name = RawName(string),
+            false => self.name = RawName(string),
+        }
+    }
+
+    /// Sets a reference to `place`, which is `offset` bytes behind the unit's beginning.
+    #[inline]
+    pub(super) fn set_reference(&mut self, reference: Reference, place: DieRef, offset: usize) {
+        match reference {
+            Reference::Type => self.ty = Some(place),
+            Reference::Specification => self.specification = Some(place),
+            Reference::AbstractOrigin => self.abstract_origin = Some(place),
+            Reference::Discriminant => self.discriminant = Some(place),
+            Reference::Sibling => self.sibling = Some(offset),
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_number(&mut self, field: Field, number: u64) {
+        match field {
+            Field::ByteSize => self.byte_size = Some(number),
+            Field::BitSize => self.bit_size = Some(number),
+            Field::BitOffset => self.bit_offset = Some(number),
+            Field::DataBitOffset => self.data_bit_offset = Some(number),
+            Field::Location => self.location = Location::Bytes(number),
+            Field::Encoding => self.encoding = Some(gimli::DwAte(number as u8)),
+            Field::ConstValue => self.const_value = Some(number.into()),
+            Field::DeclFile => self.decl_file = number,
+            Field::DeclLine => self.decl_line = number,
+            Field::Declaration => self.declaration = number != 0,
+            Field::External => self.external = number != 0,
+            Field::Prototyped => self.prototyped = number != 0,
+            Field::Artificial => self.artificial = number != 0,
+        }
+    }
+
+    /// Takes note of an attribute in whatever form.
+    pub(super) fn take(
         &mut self,
         debug: &DebugInfo<'a>,
         unit: &Unit<'a>,
@@ -267,7 +280,8 @@ impl<'a> Entry<'a> {
             }
             dw::DW_AT_byte_size => self.byte_size = number(value),
             dw::DW_AT_bit_size => self.bit_size = number(value),
-            dw::DW_AT_bit_offset => self.bit_offset = number(value),
+            // Negative if the field begins before its storage unit, as in packed structs.
+            dw::DW_AT_bit_offset => self.bit_offset = constant(value).map(|value| value as u64),
             dw::DW_AT_data_bit_offset => self.data_bit_offset = number(value),
             dw::DW_AT_data_member_location => self.location = location(unit, value)?,
             dw::DW_AT_encoding => {
@@ -313,16 +327,75 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Whether [`Entry::take`] knows the attribute.
-#[inline]
-fn is_wanted(spec: AttributeSpecification, with_source: bool) -> bool {
-    let is_source = matches!(spec.name(), dw::DW_AT_decl_file | dw::DW_AT_decl_line);
-    if is_source {
-        return with_source;
+/// A field of an [`Entry`] that is a reference.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reference {
+    Type,
+    Specification,
+    AbstractOrigin,
+    Discriminant,
+    Sibling,
+}
+
+impl Reference {
+    pub(super) fn of(name: DwAt) -> Option<Self> {
+        Some(match name {
+            dw::DW_AT_type => Reference::Type,
+            dw::DW_AT_specification => Reference::Specification,
+            dw::DW_AT_abstract_origin => Reference::AbstractOrigin,
+            dw::DW_AT_discr => Reference::Discriminant,
+            dw::DW_AT_sibling => Reference::Sibling,
+            _ => return None,
+        })
     }
+}
+
+/// A field of an [`Entry`] that is a number or a flag, and nothing else whatever its form.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field {
+    ByteSize,
+    BitSize,
+    BitOffset,
+    DataBitOffset,
+    Location,
+    Encoding,
+    ConstValue,
+    DeclFile,
+    DeclLine,
+    Declaration,
+    External,
+    Prototyped,
+    Artificial,
+}
+
+impl Field {
+    pub(super) fn of(name: DwAt) -> Option<Self> {
+        Some(match name {
+            dw::DW_AT_byte_size => Field::ByteSize,
+            dw::DW_AT_bit_size => Field::BitSize,
+            dw::DW_AT_bit_offset => Field::BitOffset,
+            dw::DW_AT_data_bit_offset => Field::DataBitOffset,
+            dw::DW_AT_data_member_location => Field::Location,
+            dw::DW_AT_encoding => Field::Encoding,
+            dw::DW_AT_const_value | dw::DW_AT_discr_value => Field::ConstValue,
+            dw::DW_AT_decl_file => Field::DeclFile,
+            dw::DW_AT_decl_line => Field::DeclLine,
+            dw::DW_AT_declaration => Field::Declaration,
+            dw::DW_AT_external => Field::External,
+            dw::DW_AT_prototyped => Field::Prototyped,
+            dw::DW_AT_artificial => Field::Artificial,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether [`Entry::take`] knows the attribute.
+pub(super) fn is_wanted(name: DwAt) -> bool {
     matches!(
-        spec.name(),
+        name,
         dw::DW_AT_name
+            | dw::DW_AT_decl_file
+            | dw::DW_AT_decl_line
             | dw::DW_AT_linkage_name
             | dw::DW_AT_MIPS_linkage_name
             | dw::DW_AT_type
@@ -389,7 +462,7 @@ fn reference<'a>(
             Some(section) => Ok(DieRef::new(section, offset.0)),
             None => bail!("it refers to a supplementary debug file, which was not found"),
         },
-        AttributeValue::DebugTypesRef(signature) => debug.type_with(signature),
+        AttributeValue::DebugTypesRef(signature) => debug.type_with(unit.part, signature),
         _ => bail!("a reference has a form of unknown meaning"),
     }
 }

@@ -15,6 +15,7 @@ pub mod entry;
 pub mod functions;
 mod limits;
 mod parallel;
+mod plan;
 pub mod raw;
 pub(crate) mod scope;
 pub mod shape;
@@ -36,7 +37,7 @@ pub use crate::debugfile::Reader;
 use crate::debugfile::{DebugSections, MissingDwo};
 use entry::{Code, Entry};
 use limits::Budget;
-pub(crate) use unit::Unit;
+pub(crate) use unit::{Unit, UnitPlace};
 use unit::{UnitHead, start_of};
 pub(crate) use walk::Walk;
 
@@ -86,6 +87,8 @@ pub struct DebugInfo<'a> {
     opened: Vec<OnceLock<Unit<'a>>>,
     /// Types that have a unit of their own.
     type_units: HashMap<u64, DieRef>,
+    /// Further ones with the same signature, by the part that has them.
+    repeated_type_units: HashMap<(usize, u64), DieRef>,
     /// Found when the first declaration has to be followed.
     definitions: OnceLock<definitions::Definitions<'a>>,
     /// How many entries may still be read.
@@ -96,6 +99,8 @@ pub struct DebugInfo<'a> {
     refers_elsewhere: bool,
     /// Has the line tables.
     lines: &'a DebugSections<'a>,
+    /// Whether a linker has given everything its address.
+    is_linked: bool,
     /// What skeleton units say of their contents that are elsewhere, by their ids.
     skeletons: HashMap<u64, unit::Bases>,
     missing: &'a [MissingDwo],
@@ -111,11 +116,13 @@ impl<'a> DebugInfo<'a> {
             units: Vec::new(),
             opened: Vec::new(),
             type_units: HashMap::new(),
+            repeated_type_units: HashMap::new(),
             definitions: OnceLock::new(),
             budget: Budget::new(0),
             jobs: None,
             refers_elsewhere: false,
             lines: sections,
+            is_linked: sections.is_linked(),
             skeletons: HashMap::new(),
             missing: split.missing(),
         };
@@ -201,8 +208,11 @@ impl<'a> DebugInfo<'a> {
     ) -> Result<()> {
         let head = UnitHead { part, section, start: start_of(&header), header };
         if let Some((signature, place)) = head.type_signature() {
-            // Of several with one signature each has the same type.
-            self.type_units.entry(signature).or_insert(DieRef::new(section, place));
+            let place = DieRef::new(section, place);
+            let first = *self.type_units.entry(signature).or_insert(place);
+            if first != place {
+                self.repeated_type_units.entry((part, signature)).or_insert(place);
+            }
         }
         self.units.push(head);
         self.opened.push(OnceLock::new());
@@ -211,8 +221,12 @@ impl<'a> DebugInfo<'a> {
 
     fn bad_header(&self, shown: &str, section: u16) -> String {
         let name = self.sections[usize::from(section)].name;
-        let known = self.units.iter().filter(|unit| unit.section == section).count();
-        format!("failed to read the header of unit {known} in {name} of {shown}")
+        let known = self.units.iter().filter(|unit| unit.section == section);
+        let (number, last) = (known.clone().count(), known.last());
+        let at = last.map_or(0, |unit| unit.start + unit.len());
+        format!(
+            "failed to read the header of unit {number}, at offset {at:#x} of {name} of {shown}"
+        )
     }
 
     /// What people are told of [`DebugInfo::missing`]; `None` if there is none.
@@ -248,6 +262,12 @@ impl<'a> DebugInfo<'a> {
     /// Whether entries may refer to entries of other units.
     pub(crate) fn refers_elsewhere(&self) -> bool {
         self.refers_elsewhere
+    }
+
+    /// Size of pointers in bytes: 4 if all units say so, for damage must not make room scarce.
+    pub(crate) fn pointer_size(&self) -> u64 {
+        let is_32_bit = |unit: &UnitHead<'_>| unit.header.address_size() == 4;
+        if !self.units.is_empty() && self.units.iter().all(is_32_bit) { 4 } else { 8 }
     }
 
     /// Length of all units in bytes.
@@ -302,12 +322,21 @@ impl<'a> DebugInfo<'a> {
         format!("{} of {}", section.name, self.parts[section.part].shown)
     }
 
-    /// The type with a unit of its own that has the signature `signature`.
-    fn type_with(&self, signature: DebugTypeSignature) -> Result<DieRef> {
-        self.type_units
-            .get(&signature.0)
+    /// The type with a unit of its own that has the signature `signature`. A signature says what a
+    /// type is called, but not all that the type leads to: if several files have it, the part
+    /// `part`, which asks, means its own.
+    fn type_with(&self, part: usize, signature: DebugTypeSignature) -> Result<DieRef> {
+        let own = self.repeated_type_units.get(&(part, signature.0));
+        own.filter(|_| !self.is_first_type_unit(part, signature))
+            .or_else(|| self.type_units.get(&signature.0))
             .copied()
             .with_context(|| format!("there is no type unit with the signature {:#x}", signature.0))
+    }
+
+    /// Whether the first type with the signature `signature` is in the part `part`.
+    fn is_first_type_unit(&self, part: usize, signature: DebugTypeSignature) -> bool {
+        let first = self.type_units.get(&signature.0);
+        first.is_some_and(|first| self.sections[usize::from(first.section())].part == part)
     }
 
     /// The name of `entry`, which a definition may leave to the declaration that it completes.
@@ -317,6 +346,26 @@ impl<'a> DebugInfo<'a> {
         }
         let (_, declaration) = self.die(entry.specification?).ok()?;
         declaration.name.text()
+    }
+
+    /// Whether `entry`, of `unit`, has code. What the linker left out is still described, with an
+    /// address at which nothing can be.
+    pub(crate) fn has_code(&self, unit: &Unit<'a>, entry: &Entry<'a>) -> bool {
+        if entry.code == Code::None || entry.declaration {
+            return false;
+        }
+        if !self.is_linked {
+            return true;
+        }
+        match (entry.code, self.address(unit, entry)) {
+            (_, Some(address)) => {
+                let last = u64::MAX >> (64 - 8 * u32::from(unit.header.address_size().clamp(1, 8)));
+                address > 1 && address < last - 1
+            }
+            // All of its pieces are empty.
+            (Code::Ranges(_), None) => false,
+            (_, None) => true,
+        }
     }
 
     /// Where the code of `entry`, of `unit`, begins.

@@ -65,6 +65,14 @@ pub enum Kind {
     Bytes,
 }
 
+impl Kind {
+    /// Whether types of the kind have neither name nor size in BTF.
+    pub fn is_nameless(self) -> bool {
+        use Kind::{Array, Const, FuncProto, Ptr, Restrict, Volatile};
+        matches!(self, Ptr | Const | Volatile | Restrict | Array | FuncProto)
+    }
+}
+
 /// Something of DWARF that has no counterpart in BTF, and is expressed in another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "described by `Rule::text`")]
@@ -563,6 +571,7 @@ impl<'a> DebugInfo<'a> {
                 return Ok(Some(size));
             }
             at = match entry.tag {
+                _ if entry.signature.is_some() => entry.signature,
                 dw::DW_TAG_pointer_type
                 | dw::DW_TAG_reference_type
                 | dw::DW_TAG_rvalue_reference_type => {

@@ -68,10 +68,20 @@ impl<'a> Scopes<'a> {
         let outer = self.current();
         // Deeper than anybody would write: a name says enough without the rest.
         let name = match debug.name(entry) {
+            // What completes a declaration is found elsewhere than where it belongs.
+            Some(name) if entry.specification.is_some() && is_type(entry.tag) => {
+                let whole = debug.declared_name(entry).ok().flatten();
+                format!("{}::", whole.unwrap_or(name))
+            }
             Some(name) if self.open.len() < MAX_CHAIN => format!("{outer}{name}::"),
-            None if entry.tag == dw::DW_TAG_namespace => format!("{outer}{ANONYMOUS}::"),
+            None if entry.tag == dw::DW_TAG_namespace && self.open.len() < MAX_CHAIN => {
+                format!("{outer}{ANONYMOUS}::")
+            }
             // What is in an anonymous struct belongs to what is around that.
-            _ => outer.to_string(),
+            _ => {
+                let outer = Arc::clone(outer);
+                return self.open.push((entry.depth, outer));
+            }
         };
         let name = if name.len() <= MAX_SCOPE { name } else { shortened(&name, MAX_SCOPE) };
         self.open.push((entry.depth, Arc::from(name)));
@@ -110,21 +120,25 @@ impl<'a> DebugInfo<'a> {
         entry: &Entry<'a>,
     ) -> Result<Option<Cow<'a, str>>> {
         // A definition has the name, and the place, of its declaration.
-        if entry.name.is_missing()
-            && let Some(declaration) = entry.specification
-        {
-            let (unit, declaration) = self.die(declaration)?;
-            // No declaration completes another one.
-            return match declaration.specification {
-                None => self.qualified_name(unit, &declaration),
-                Some(_) => Ok(declaration.name.text()),
-            };
+        if entry.specification.is_some() {
+            return self.declared_name(entry);
         }
         let Some(name) = entry.name.text() else { return Ok(None) };
         Ok(Some(match &*self.scope_of(unit, entry.at)? {
             "" => name,
             scope => Cow::Owned(format!("{scope}{name}")),
         }))
+    }
+
+    /// The name of the declaration that `entry` completes, with what is around that.
+    fn declared_name(&self, entry: &Entry<'a>) -> Result<Option<Cow<'a, str>>> {
+        let Some(declaration) = entry.specification else { return Ok(None) };
+        let (unit, declaration) = self.die(declaration)?;
+        // No declaration completes another one.
+        match declaration.specification {
+            None => self.qualified_name(unit, &declaration),
+            Some(_) => Ok(declaration.name.text()),
+        }
     }
 
     /// What is around the entry at `place`, a type of `unit`.

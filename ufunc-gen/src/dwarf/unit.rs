@@ -11,11 +11,35 @@ use gimli::{
 };
 
 use super::entry::{self, DieRef, RawName};
+use super::plan::Plans;
 use super::{DebugInfo, Reader};
 
 /// Place of a unit in the debug information's list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitIndex(pub(super) usize);
+
+/// Where a unit is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct UnitPlace {
+    section: u16,
+    start: usize,
+    len: usize,
+}
+
+impl UnitPlace {
+    /// How many bytes behind the unit's beginning `die` is; `None` if it is in another unit, or so
+    /// far behind that the number is too large.
+    pub(crate) fn offset_of(self, die: DieRef) -> Option<u32> {
+        let offset = die.offset().checked_sub(self.start)?;
+        let is_inside = die.section() == self.section && offset < self.len;
+        if is_inside { u32::try_from(offset).ok() } else { None }
+    }
+
+    /// The place `offset` bytes behind the unit's beginning.
+    pub(crate) fn die(self, offset: u32) -> DieRef {
+        DieRef::new(self.section, self.start.saturating_add(offset as usize))
+    }
+}
 
 /// What a unit's header says.
 #[derive(Clone, Debug)]
@@ -65,7 +89,13 @@ pub(super) struct Strings<'a> {
     format: gimli::Format,
 }
 
-impl Strings<'_> {
+impl<'a> Strings<'a> {
+    /// What begins at `offset` of `.debug_str`.
+    #[inline]
+    pub(super) fn at(&self, offset: usize) -> &'a [u8] {
+        self.str.get(offset..).unwrap_or_default()
+    }
+
     /// Place in `.debug_str` of the string with that index.
     pub(super) fn offset(&self, index: DebugStrOffsetsIndex<usize>) -> Option<usize> {
         let offset = self.offsets.get_str_offset(self.format, self.base, index);
@@ -95,7 +125,10 @@ pub(crate) struct Unit<'a> {
     pub(super) supplementary: Option<u16>,
     pub(super) start: usize,
     pub(super) header: UnitHeader<Reader<'a>>,
+    /// All of it, with its header.
+    pub(super) bytes: &'a [u8],
     pub(super) abbreviations: Arc<Abbreviations>,
+    pub(super) plans: Plans,
     pub(super) strings: Strings<'a>,
     pub(super) compiler: Compiler,
     pub(super) name: RawName<'a>,
@@ -169,15 +202,26 @@ impl<'a> Unit<'a> {
             base: DebugStrOffsetsBase::default_for_encoding_and_file(encoding, dwarf.file_type),
             format: encoding.format,
         };
+        let section = match header.section() {
+            gimli::SectionId::DebugTypes => dwarf.debug_types.reader(),
+            _ => dwarf.debug_info.reader(),
+        };
+        let start = start_of(header);
+        let end = start.saturating_add(header.length_including_self());
+        let bytes = section.slice().get(start..end);
+        let abbreviations = dwarf.abbreviations(header)?;
         Ok(Unit {
             index: UnitIndex::default(),
             part: 0,
             section: 0,
             info_section: 0,
             supplementary: None,
-            start: start_of(header),
+            start,
             header: *header,
-            abbreviations: dwarf.abbreviations(header)?,
+            // Its length was checked when its header was read.
+            bytes: bytes.unwrap_or_default(),
+            plans: Plans::new(&abbreviations),
+            abbreviations,
             strings,
             compiler: Compiler::default(),
             name: RawName::default(),
@@ -215,6 +259,11 @@ impl<'a> Unit<'a> {
     /// Which unit it is.
     pub(crate) fn index(&self) -> UnitIndex {
         self.index
+    }
+
+    /// Where it is.
+    pub(crate) fn place(&self) -> UnitPlace {
+        UnitPlace { section: self.section, start: self.start, len: self.len() }
     }
 
     /// Length in bytes, with its header.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Going over the entries of a unit, leaving out what is not wanted.
 
-use anyhow::{Context as _, Result};
-use gimli::{DwTag, EntriesRaw, UnitOffset};
+use anyhow::{Context as _, Result, ensure};
+use gimli::DwTag;
 
+use super::DebugInfo;
 use super::entry::{DieRef, Entry};
+use super::plan::Cursor;
 use super::unit::Unit;
-use super::{DebugInfo, Reader};
 
 /// Entries that are read between two looks at the budget.
 const STRIDE: usize = 1024;
@@ -15,52 +16,44 @@ const STRIDE: usize = 1024;
 pub(crate) struct Walk<'u, 'a> {
     debug: &'u DebugInfo<'a>,
     unit: &'u Unit<'a>,
-    raw: EntriesRaw<'u, Reader<'a>>,
-    /// Depth of `raw`'s first entry: it begins anew whenever siblings are jumped to.
-    base_depth: isize,
+    cursor: Cursor<'a>,
+    /// Depth of the next entry.
+    depth: isize,
     started: bool,
     /// Entries deeper than this are passed over.
     max_depth: isize,
     /// Entries read that the budget does not know of.
     unpaid: usize,
-    /// Whether entries are to say where they were declared.
-    with_source: bool,
     entry: Entry<'a>,
 }
 
 impl<'u, 'a> Walk<'u, 'a> {
     /// Begins at the root entry of `unit`.
     pub(crate) fn new(debug: &'u DebugInfo<'a>, unit: &'u Unit<'a>) -> Result<Self> {
-        Self::from(debug, unit, None)
+        Ok(Self::from(debug, unit, unit.header.root_offset().0))
     }
 
     /// Begins at the entry at `place`, which is in `unit`.
     pub(crate) fn at(debug: &'u DebugInfo<'a>, unit: &'u Unit<'a>, place: DieRef) -> Result<Self> {
         let bad = || format!("there is no entry at {}", debug.place(place));
         let offset = place.offset().checked_sub(unit.start).with_context(bad)?;
-        Self::from(debug, unit, Some(UnitOffset(offset)))
+        ensure!(offset >= unit.header.root_offset().0 && offset < unit.len(), bad());
+        Ok(Self::from(debug, unit, offset))
     }
 
-    fn from(debug: &'u DebugInfo<'a>, unit: &'u Unit<'a>, at: Option<UnitOffset>) -> Result<Self> {
-        let raw = unit.header.entries_raw(&unit.abbreviations, at)?;
+    fn from(debug: &'u DebugInfo<'a>, unit: &'u Unit<'a>, at: usize) -> Self {
+        let cursor = Cursor::new(unit.bytes, at, unit.endian());
         let entry = Entry::empty(DieRef::new(unit.section, unit.start));
-        Ok(Walk {
+        Walk {
             debug,
             unit,
-            raw,
-            base_depth: 0,
+            cursor,
+            depth: 0,
             started: false,
             max_depth: isize::MAX,
             unpaid: 0,
-            with_source: true,
             entry,
-        })
-    }
-
-    /// The same walk, on which entries do not say where they were declared.
-    pub(crate) fn without_source(mut self) -> Self {
-        self.with_source = false;
-        self
+        }
     }
 
     /// Goes on to the next entry. Its depth is relative to where the walk began; the walk ends
@@ -83,8 +76,8 @@ impl<'u, 'a> Walk<'u, 'a> {
         floor: isize,
         wanted: impl Fn(DwTag, isize) -> bool,
     ) -> Result<Option<&Entry<'a>>> {
-        while !self.raw.is_empty() {
-            let depth = self.base_depth + self.raw.next_depth();
+        while !self.cursor.is_at_end() {
+            let depth = self.depth;
             if self.started && depth <= floor {
                 return Ok(None);
             }
@@ -93,36 +86,52 @@ impl<'u, 'a> Walk<'u, 'a> {
             if self.unpaid >= STRIDE {
                 self.pay()?;
             }
-            let offset = self.raw.next_offset().0;
-            let found = self.read(depth, offset, &wanted).with_context(|| {
-                let place = DieRef::new(self.unit.section, self.unit.start + offset);
-                format!("failed to read the entry at {}", self.debug.place(place))
-            })?;
-            if found {
-                return Ok(Some(&self.entry));
+            let offset = self.cursor.at;
+            match self.read(depth, offset, &wanted) {
+                Ok(true) => return Ok(Some(&self.entry)),
+                Ok(false) => {}
+                Err(error) => {
+                    let place = self.place(offset);
+                    let place = self.debug.place(place);
+                    return Err(error.context(format!("failed to read the entry at {place}")));
+                }
             }
         }
         Ok(None)
     }
 
     /// Reads the entry at `offset`; says whether it is one that is wanted.
+    #[inline]
     fn read(
         &mut self,
         depth: isize,
         offset: usize,
         wanted: impl Fn(DwTag, isize) -> bool,
     ) -> Result<bool> {
-        let Some(abbreviation) = self.raw.read_abbreviation()? else { return Ok(false) };
-        if depth > self.max_depth || !wanted(abbreviation.tag(), depth) {
-            self.raw.skip_attributes(abbreviation.attributes())?;
+        let code = self.cursor.leb()?;
+        if code == 0 {
+            self.depth -= 1;
+            return Ok(false);
+        }
+        let mut made = None;
+        let plan = self.unit.plans.get(self.unit, code, &mut made)?;
+        if plan.has_children {
+            self.depth += 1;
+        }
+        if depth > self.max_depth || !wanted(plan.tag, depth) {
+            self.cursor.skip_attributes(self.unit, plan)?;
             return Ok(false);
         }
         self.max_depth = isize::MAX;
-        let place = DieRef::new(self.unit.section, self.unit.start.saturating_add(offset));
-        self.entry = Entry::empty(place);
+        self.entry = Entry::empty(self.place(offset));
         self.entry.depth = depth;
-        self.entry.read(self.debug, self.unit, &mut self.raw, abbreviation, self.with_source)?;
+        let (debug, unit, entry) = (self.debug, self.unit, &mut self.entry);
+        self.cursor.read_attributes(debug, unit, plan, entry)?;
         Ok(true)
+    }
+
+    fn place(&self, offset: usize) -> DieRef {
+        DieRef::new(self.unit.section, self.unit.start.saturating_add(offset))
     }
 
     /// Passes over the children of the entry that the walk gave last.
@@ -133,10 +142,9 @@ impl<'u, 'a> Walk<'u, 'a> {
         // Not every compiler says where the next sibling is. Only forward: an offset that leads
         // back would make the walk endless.
         match self.entry.sibling {
-            Some(sibling) if sibling > self.raw.next_offset().0 => {
-                let at = Some(UnitOffset(sibling));
-                self.raw = self.unit.header.entries_raw(&self.unit.abbreviations, at)?;
-                self.base_depth = self.entry.depth;
+            Some(sibling) if sibling >= self.cursor.at => {
+                self.cursor.at = sibling;
+                self.depth = self.entry.depth;
             }
             _ => self.max_depth = self.entry.depth,
         }

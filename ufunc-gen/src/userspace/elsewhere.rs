@@ -5,10 +5,22 @@
 use anyhow::Result;
 use gimli::constants as dw;
 
+use super::names::{NameId, Names};
 use super::store::{Draft, Head, Part, RecordId, Ref, Store};
 use crate::btf::kind;
 use crate::dwarf::raw::Rules;
 use crate::dwarf::{DebugInfo, DieRef, MAX_CHAIN, Walk};
+use crate::ident;
+
+/// The name of the function that `symbol` is a changed copy of, or `symbol` itself.
+pub(super) fn without_clone(names: &mut Names<'_>, symbol: NameId) -> NameId {
+    let text = names.text(symbol);
+    let origin = ident::without_clone(text);
+    match origin.len() == text.len() {
+        true => symbol,
+        false => names.add(origin.to_vec().into()),
+    }
+}
 
 /// Puts the function that `place` has the code of into `store`; `None` if it has no name.
 pub(super) fn function<'a>(
@@ -67,6 +79,7 @@ pub(super) fn function<'a>(
     let prototype = store.intern(&draft, (entry.at, 1), Rules::default());
     let (kind, target) = (kind::FUNC as u8, Ref::Record(prototype));
     let name = store.names.id(symbol);
+    let name = without_clone(&mut store.names, name);
     draft.begin(Head { kind, detail: u8::from(external), name, size: 0, target });
     Ok(Some(store.intern(&draft, (entry.at, 2), Rules::default())))
 }

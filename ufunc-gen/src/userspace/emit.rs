@@ -12,6 +12,7 @@ use super::store::{Key, RecordId, Store};
 use super::variants::{Meaning, Types};
 use crate::btf::dedup::dedup;
 use crate::btf::fit::fit;
+use crate::btf::mend::mend;
 use crate::btf::{Composite, IntEncoding, Linkage, Member, Name, Param, Type, TypeId, kind};
 use crate::dwarf::raw::Rule;
 use crate::dwarf::types::{array_index, named};
@@ -20,11 +21,13 @@ use crate::ident::base_type_name;
 /// Id of the first type.
 const FIRST: u32 = 1;
 
-/// The BTF of `types`; `names` are those of `store` as BTF can have them.
+/// The BTF of `types`; `names` are those of `store` as BTF can have them. Pointers have `pointer`
+/// bytes.
 pub(super) fn emit<'s>(
     types: &Types<'_, '_>,
     store: &'s Store<'_>,
     names: &'s [Cow<'_, str>],
+    pointer: u64,
 ) -> UserspaceBtf<'s> {
     let order = order(store, types);
     let mut ids = vec![0; types.len()];
@@ -62,9 +65,10 @@ pub(super) fn emit<'s>(
     counts[Rule::ForeignName as usize] += emitter.rewritten.len();
     fit(&mut out, FIRST);
     // Records that refer to places may differ in nothing that BTF can say.
-    let out = if store.exact.is_empty() { out } else { dedup(out, FIRST).0 };
+    let mut out = if store.exact.is_empty() { out } else { dedup(out, FIRST).0 };
+    counts[Rule::Refused as usize] += mend(&mut out, pointer).len();
     let rules = Rule::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0).collect();
-    UserspaceBtf { types: out, ambiguous: ambiguous.collect(), rules }
+    UserspaceBtf { types: out, pointer, ambiguous: ambiguous.collect(), rules }
 }
 
 /// The types that roots lead to, in the order of the debug information.

@@ -42,6 +42,7 @@ pub struct Userspace<'a> {
     /// Names as BTF can have them.
     names: Vec<Cow<'a, str>>,
     units: Vec<UnitTypes>,
+    pointer: u64,
 }
 
 /// The BTF of an application.
@@ -49,6 +50,8 @@ pub struct Userspace<'a> {
 pub struct UserspaceBtf<'s> {
     /// Its types, the first of which has the id 1.
     pub types: Vec<Type<'s>>,
+    /// Size of its pointers in bytes.
+    pub pointer: u64,
     /// Names that stand for several structs or unions, and for how many.
     pub ambiguous: Vec<(String, usize)>,
     /// How many types were expressed in other ways.
@@ -68,14 +71,14 @@ pub fn read<'a>(
         }
     }
     let names = store.names.fit();
-    Ok(Userspace { store, names, units })
+    Ok(Userspace { store, names, units, pointer: debug.pointer_size() })
 }
 
 impl Userspace<'_> {
     /// All of it as BTF.
     pub fn btf(&self) -> UserspaceBtf<'_> {
         let types = variants::resolve(&self.store, &self.units);
-        emit::emit(&types, &self.store, &self.names)
+        emit::emit(&types, &self.store, &self.names, self.pointer)
     }
 }
 

@@ -7,7 +7,8 @@ use std::hash::BuildHasher as _;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::dwarf::entry::RawName;
-use crate::ident::btf_name;
+use crate::ident::{btf_name, shortened};
+use crate::kernel::NAME_MAX;
 
 /// Number of a name; 0 is none.
 pub(super) type NameId = u32;
@@ -81,7 +82,11 @@ impl<'a> Names<'a> {
         if let Some(&id) = self.joined.get(&(scope, name)) {
             return id;
         }
-        let text = [self.text(scope), self.text(name)].concat();
+        let mut text = [self.text(scope), self.text(name)].concat();
+        if text.len() > NAME_MAX {
+            // As BTF will have it: a long scope would make much of everything in it.
+            text = shortened(&String::from_utf8_lossy(&text), NAME_MAX).into_bytes();
+        }
         let id = self.add(Cow::Owned(text));
         self.joined.insert((scope, name), id);
         id

@@ -4,23 +4,25 @@
 use std::mem;
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result};
 use gimli::DwTag;
 use gimli::constants as dw;
 use hashbrown::HashMap;
 
 use super::Options;
+use super::elsewhere::without_clone;
 use super::names::NameId;
 use super::store::{Draft, Head, Key, Part, RecordId, Ref, Store, Translation};
 use crate::btf::kind;
-use crate::dwarf::entry::{Code, DieRef, Entry};
+use crate::dwarf::entry::{DieRef, Entry};
 use crate::dwarf::raw::{Kind, RawType, Rules, is_type};
 use crate::dwarf::scope::{Scopes, is_namespace, is_scope};
-use crate::dwarf::{DebugInfo, MAX_CHAIN, Unit, UnitIndex, Walk};
+use crate::dwarf::{DebugInfo, MAX_CHAIN, Unit, UnitIndex, UnitPlace, Walk};
 
 /// Bits of the detail of an enum.
 pub(super) const ENUM_SIGNED: u8 = 1;
 pub(super) const ENUM_WIDE: u8 = 2;
+pub(super) const ENUM_DECLARED: u8 = 4;
 /// Bits of the detail of an integer.
 pub(super) const INT_SIGNED: u8 = 1;
 pub(super) const INT_BOOL: u8 = 2;
@@ -53,31 +55,38 @@ struct Local {
     /// With what is around it.
     name: NameId,
     size: u32,
-    target: Option<DieRef>,
+    target: Target,
     /// The end of its parts, which begin where those of the one before end.
     parts: (u32, u32),
     rules: Rules,
-    /// Another type of the unit has the same name.
-    shares_name: bool,
-    /// Something refers to it by its place.
-    is_exact: bool,
-    state: State,
 }
 
 /// How far a type got on its way into the store.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     New,
     /// What it refers to is on its way.
     Open,
-    Done(Ref),
+    Done,
 }
 
 #[derive(Clone, Copy)]
 struct LocalPart {
     name: NameId,
-    ty: Option<DieRef>,
+    ty: Target,
     values: [u32; 2],
+}
+
+/// What a type refers to.
+#[derive(Clone, Copy)]
+enum Target {
+    Void,
+    /// The type that begins so many bytes behind the beginning of the unit.
+    Inside(u32),
+    /// The type with that place in the list.
+    Local(u32),
+    /// A type of another unit.
+    Elsewhere(DieRef),
 }
 
 /// A function, or one of several entries that speak of it.
@@ -88,7 +97,7 @@ struct LocalFunction {
     linkage_name: NameId,
     external: bool,
     has_code: bool,
-    ret: Option<DieRef>,
+    ret: Target,
     /// The entry that this one completes.
     origin: Option<DieRef>,
     /// Whether that one has the parameters as they were written.
@@ -110,8 +119,17 @@ pub(super) struct Scanner<'d, 'a> {
     /// Parameters of the functions.
     params: Vec<LocalPart>,
     functions_by_place: HashMap<DieRef, u32>,
-    by_place: HashMap<DieRef, u32>,
-    unit: UnitIndex,
+    /// Types by their offsets in the unit.
+    by_offset: HashMap<u32, u32>,
+    states: Vec<State>,
+    /// How others refer to each type, once that is known.
+    outer: Vec<Option<Ref>>,
+    /// The record that each type became.
+    kept: Vec<Ref>,
+    /// Types that something refers to by their places.
+    exact: Vec<u32>,
+    /// Where the unit is.
+    place: UnitPlace,
     by_name: HashMap<Key, u32>,
     /// Types that wait for what they refer to.
     stack: Vec<u32>,
@@ -130,8 +148,12 @@ impl<'d, 'a> Scanner<'d, 'a> {
             functions: Vec::new(),
             params: Vec::new(),
             functions_by_place: HashMap::new(),
-            by_place: HashMap::new(),
-            unit: UnitIndex::default(),
+            by_offset: HashMap::new(),
+            states: Vec::new(),
+            outer: Vec::new(),
+            kept: Vec::new(),
+            exact: Vec::new(),
+            place: UnitPlace::default(),
             by_name: HashMap::new(),
             stack: Vec::new(),
             draft: Draft::default(),
@@ -145,11 +167,12 @@ impl<'d, 'a> Scanner<'d, 'a> {
         self.functions.clear();
         self.params.clear();
         self.functions_by_place.clear();
-        self.by_place.clear();
-        self.unit = unit.index();
+        self.by_offset.clear();
+        self.exact.clear();
+        self.place = unit.place();
         self.by_name.clear();
         self.collect(unit)?;
-        self.find_shared_names();
+        self.find_outer();
         self.intern_all(unit)
     }
 
@@ -157,13 +180,13 @@ impl<'d, 'a> Scanner<'d, 'a> {
 
     /// Reads all entries that are types, functions or variables.
     fn collect(&mut self, unit: &Unit<'a>) -> Result<()> {
-        let mut walk = Walk::new(self.debug, unit)?.without_source();
+        let mut walk = Walk::new(self.debug, unit)?;
         walk.next()?;
         // Scopes whose types were left out at first: where they begin, and what they are called.
         let mut inner = Vec::new();
         self.collect_below(unit, &mut walk, Scopes::new(), &mut inner)?;
         while let Some((place, scope)) = inner.pop() {
-            let mut walk = Walk::at(self.debug, unit, place)?.without_source();
+            let mut walk = Walk::at(self.debug, unit, place)?;
             walk.next()?;
             self.collect_below(unit, &mut walk, Scopes::inside(scope), &mut inner)?;
         }
@@ -200,7 +223,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 dw::DW_TAG_subprogram => {
                     let index = self.functions.len() as u32;
                     self.functions_by_place.insert(entry.at, index);
-                    self.begin_function(&entry);
+                    self.begin_function(unit, &entry);
                     // A copy has the parameters of what it is a copy of.
                     function = match entry.abstract_origin {
                         None => entry.depth,
@@ -215,7 +238,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                     self.raw.read(self.debug, unit, walk, &entry)?;
                     let nested = self.raw.nested;
                     self.add_type(unit, &entry, &mut scopes)?;
-                    for place in std::mem::take(&mut self.raw.variant_parts) {
+                    for place in mem::take(&mut self.raw.variant_parts) {
                         let mut walk = Walk::at(self.debug, unit, place)?;
                         let Some(&part) = walk.next()? else { continue };
                         self.raw.read(self.debug, unit, &mut walk, &part)?;
@@ -248,12 +271,16 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 let (signed, wide) = raw.enum_range();
                 u8::from(signed) * ENUM_SIGNED | u8::from(wide) * ENUM_WIDE
             }
+            Kind::DeclaredEnum => ENUM_DECLARED,
             Kind::FuncProto => u8::from(raw.variadic),
             _ => 0,
         };
         let name = match entry.tag {
+            // Some compilers name even these; BTF does not.
+            _ if raw.kind.is_nameless() => 0,
             dw::DW_TAG_base_type => self.store.names.id(raw.name),
-            _ if entry.specification.is_some() && raw.name.is_missing() => {
+            // It has the place of its declaration, not its own.
+            _ if entry.specification.is_some() => {
                 let name = self.debug.qualified_name(unit, entry)?.unwrap_or_default();
                 self.store.names.add(name.into_owned().into_bytes().into())
             }
@@ -274,7 +301,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 _ => [part.bit_offset as u32, part.bits as u32],
             };
             let name = self.store.names.id(part.name);
-            self.parts.push(LocalPart { name, ty: part.ty, values });
+            self.parts.push(LocalPart { name, ty: self.place.target(part.ty), values });
         }
         let mut local = Local {
             at: entry.at,
@@ -282,16 +309,14 @@ impl<'d, 'a> Scanner<'d, 'a> {
             detail,
             name,
             size: raw.size as u32,
-            target: raw.target,
+            target: self.place.target(raw.target),
             parts: (start, self.parts.len() as u32),
             rules: raw.rules,
-            shares_name: false,
-            is_exact: false,
-            state: State::New,
         };
         // A stand-in for the type of a type unit; not all of them are declarations (GCC's enums).
         if entry.signature.is_some() {
-            (local.kind, local.target) = (Kind::Same, entry.signature);
+            local.kind = Kind::Same;
+            local.target = self.place.target(entry.signature);
         }
         self.add_local(local);
         Ok(())
@@ -299,20 +324,23 @@ impl<'d, 'a> Scanner<'d, 'a> {
 
     fn add_local(&mut self, local: Local) -> u32 {
         let index = self.locals.len() as u32;
-        self.by_place.insert(local.at, index);
+        // A type unit's, or a damaged file's, own types can be no other unit's.
+        if let Target::Inside(offset) = self.place.target(Some(local.at)) {
+            self.by_offset.insert(offset, index);
+        }
         self.locals.push(local);
         index
     }
 
-    fn begin_function(&mut self, entry: &Entry<'a>) {
+    fn begin_function(&mut self, unit: &Unit<'a>, entry: &Entry<'a>) {
         let params = self.params.len() as u32;
         self.functions.push(LocalFunction {
             at: entry.at,
             name: self.store.names.id(entry.name),
             linkage_name: self.store.names.id(entry.linkage_name),
             external: entry.external,
-            has_code: entry.code != Code::None && !entry.declaration,
-            ret: entry.ty,
+            has_code: self.debug.has_code(unit, entry),
+            ret: self.place.target(entry.ty),
             origin: entry.origin(),
             is_copy: entry.abstract_origin.is_some(),
             params: (params, params),
@@ -328,23 +356,49 @@ impl<'d, 'a> Scanner<'d, 'a> {
             return;
         }
         let name = self.store.names.id(entry.name);
-        self.params.push(LocalPart { name, ty: entry.ty, values: [0; 2] });
+        let ty = self.place.target(entry.ty);
+        self.params.push(LocalPart { name, ty, values: [0; 2] });
         function.params.1 = self.params.len() as u32;
     }
 
     // ── keeping ──
 
-    /// Marks structs and unions that have a name in common with another one of the unit: who
-    /// refers to one of them has to say which.
-    fn find_shared_names(&mut self) {
-        for index in 0..self.locals.len() {
-            let Some(key) = self.locals[index].key() else { continue };
-            let first = *self.by_name.entry(key).or_insert(index as u32) as usize;
-            if first != index {
-                self.locals[first].shares_name = true;
-                self.locals[index].shares_name = true;
-            }
+    /// Finds how others refer to structs and unions that have a name: by that, unless another one
+    /// of the unit has the same.
+    fn find_outer(&mut self) {
+        let count = self.locals.len();
+        self.states.clear();
+        self.states.resize(count, State::New);
+        self.kept.clear();
+        self.kept.resize(count, Ref::VOID);
+        self.outer.clear();
+        for index in 0..count {
+            let local = self.locals[index];
+            let outer = match (local.key(), local.kind) {
+                (Some(key), _) => Some(self.by_name(key, index as u32)),
+                (None, Kind::Declared { union }) if local.name != 0 => {
+                    Some(Ref::Named(Key { name: local.name, union }))
+                }
+                _ => None,
+            };
+            self.outer.push(outer);
         }
+    }
+
+    /// How others refer to the type `index`, which is called `key`.
+    fn by_name(&mut self, key: Key, index: u32) -> Ref {
+        let first = *self.by_name.entry(key).or_insert(index);
+        if first == index {
+            return Ref::Named(key);
+        }
+        self.outer[first as usize] = Some(self.exact(first));
+        self.exact(index)
+    }
+
+    /// A reference to the type `index` by its place.
+    fn exact(&mut self, index: u32) -> Ref {
+        self.exact.push(index);
+        self.store.exact(self.locals[index as usize].at)
     }
 
     /// Puts into the store what can be asked for by name, and what that leads to.
@@ -353,7 +407,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let everything = self.debug.refers_elsewhere();
         for index in 0..self.locals.len() as u32 {
             let local = &self.locals[index as usize];
-            let is_root = local.name != 0 && !matches!(local.kind, Kind::Same);
+            let is_root = local.name != 0 && !matches!(local.kind, Kind::Same | Kind::DeclaredEnum);
             if !is_root && !everything {
                 continue;
             }
@@ -374,14 +428,12 @@ impl<'d, 'a> Scanner<'d, 'a> {
         }
         roots.sort_unstable();
         roots.dedup();
-        let mut places = Vec::new();
-        for local in &self.locals {
-            if let State::Done(reference) = local.state
-                && (everything || local.is_exact)
-            {
-                places.push((local.at, reference));
-            }
-        }
+        let all = 0..self.locals.len() as u32;
+        let places = if everything { all.collect() } else { mem::take(&mut self.exact) };
+        let is_done = |index: &u32| self.states[*index as usize] == State::Done;
+        let places = places.into_iter().filter(is_done);
+        let place = |index| (self.locals[index as usize].at, self.kept[index as usize]);
+        let places = places.map(place).collect();
         Ok(UnitTypes { unit: unit.index(), roots, places, coded_elsewhere })
     }
 
@@ -389,33 +441,33 @@ impl<'d, 'a> Scanner<'d, 'a> {
     fn intern(&mut self, root: u32) -> Result<Ref> {
         self.stack.push(root);
         while let Some(&index) = self.stack.last() {
-            if let State::Done(_) = self.locals[index as usize].state {
+            let state = &mut self.states[index as usize];
+            if *state == State::Done {
                 self.stack.pop();
                 continue;
             }
-            self.locals[index as usize].state = State::Open;
+            *state = State::Open;
             if self.wait_for_targets(index)? {
                 continue;
             }
             let reference = self.keep(index)?;
-            self.locals[index as usize].state = State::Done(reference);
+            let index = index as usize;
+            (self.states[index], self.kept[index]) = (State::Done, reference);
+            self.outer[index] = self.outer[index].or(Some(reference));
             self.stack.pop();
         }
-        match self.locals[root as usize].state {
-            State::Done(reference) => Ok(reference),
-            // The stack is empty only when it is done.
-            State::New | State::Open => Ok(Ref::VOID),
-        }
+        Ok(self.kept[root as usize])
     }
 
-    /// Puts the type at `place` into the store, if it is in this unit.
-    fn intern_at(&mut self, place: Option<DieRef>) -> Result<()> {
-        if let Some(place) = place
-            && let Some(index) = self.local(place)?
+    /// Puts `target` into the store, if it is of this unit. Gives the same target, looked up.
+    fn intern_target(&mut self, target: Target) -> Result<Target> {
+        let target = self.look_up(target)?;
+        if let Target::Local(index) = target
+            && self.outer[index as usize].is_none()
         {
             self.intern(index)?;
         }
-        Ok(())
+        Ok(target)
     }
 
     /// Puts what the type `index` refers to on the stack, as far as it is new; says whether there
@@ -423,59 +475,47 @@ impl<'d, 'a> Scanner<'d, 'a> {
     fn wait_for_targets(&mut self, index: u32) -> Result<bool> {
         let before = self.stack.len();
         let local = self.locals[index as usize];
-        let parts = local.parts.0 as usize..local.parts.1 as usize;
-        self.wait_for(local.target)?;
-        for part in parts {
-            self.wait_for(self.parts[part].ty)?;
+        self.locals[index as usize].target = self.wait_for(local.target)?;
+        for part in local.parts.0..local.parts.1 {
+            let ty = self.parts[part as usize].ty;
+            self.parts[part as usize].ty = self.wait_for(ty)?;
         }
         Ok(self.stack.len() > before)
     }
 
-    fn wait_for(&mut self, place: Option<DieRef>) -> Result<()> {
-        let Some(place) = place else { return Ok(()) };
-        if let Some(index) = self.local(place)? {
-            let local = &self.locals[index as usize];
-            if local.key().is_none()
-                && !matches!(local.kind, Kind::Declared { .. })
-                && matches!(local.state, State::New)
-            {
-                self.stack.push(index);
-            }
+    /// Puts what `target` is on the stack if it is new. Gives the same target, looked up.
+    fn wait_for(&mut self, target: Target) -> Result<Target> {
+        let target = self.look_up(target)?;
+        if let Target::Local(index) = target
+            && self.outer[index as usize].is_none()
+            && self.states[index as usize] == State::New
+        {
+            self.stack.push(index);
         }
-        Ok(())
+        Ok(target)
     }
 
-    /// The type at `place`; `None` if that is in another unit.
-    fn local(&self, place: DieRef) -> Result<Option<u32>> {
-        if let Some(&index) = self.by_place.get(&place) {
-            return Ok(Some(index));
-        }
+    fn look_up(&self, target: Target) -> Result<Target> {
+        let Target::Inside(offset) = target else { return Ok(target) };
         // Nothing but a damaged file refers to a place in its own unit where no type is.
-        let is_elsewhere = self.debug.unit_of(place)? != self.unit;
-        ensure!(is_elsewhere, "there is no type at {}", self.debug.place(place));
-        Ok(None)
+        let index = self.by_offset.get(&offset);
+        let place = || self.debug.place(self.place.die(offset));
+        index
+            .map(|&index| Target::Local(index))
+            .with_context(|| format!("there is no type at {}", place()))
     }
 
-    /// How another type refers to the one at `place`, which waits for nothing.
-    fn reference(&mut self, place: Option<DieRef>) -> Result<Ref> {
-        let Some(place) = place else { return Ok(Ref::VOID) };
-        let Some(index) = self.local(place)? else { return Ok(self.store.exact(place)) };
-        let local = &mut self.locals[index as usize];
-        Ok(match (local.key(), local.kind, local.state) {
-            (Some(_), ..) if local.shares_name => {
-                local.is_exact = true;
-                self.store.exact(place)
-            }
-            (Some(key), ..) => Ref::Named(key),
-            (None, Kind::Declared { union }, _) if local.name != 0 => {
-                Ref::Named(Key { name: local.name, union })
-            }
-            (None, _, State::Done(reference)) => reference,
-            // It leads back to itself without any name on the way, which no language has.
-            (None, ..) => {
-                local.is_exact = true;
-                self.store.exact(place)
-            }
+    /// How another type refers to `target`, which waits for nothing.
+    fn reference(&mut self, target: Target) -> Result<Ref> {
+        Ok(match self.look_up(target)? {
+            Target::Void => Ref::VOID,
+            Target::Local(index) => match self.outer[index as usize] {
+                Some(reference) => reference,
+                // It leads back to itself without any name on the way, which no language has.
+                None => self.exact(index),
+            },
+            Target::Elsewhere(place) => self.store.exact(place),
+            Target::Inside(_) => Ref::VOID,
         })
     }
 
@@ -510,7 +550,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
             kind: kind as u8,
             detail: local.detail,
             name: local.name,
-            size: local.size,
+            // Not every compiler says how large a pointer is.
+            size: if local.kind.is_nameless() { 0 } else { local.size },
             target,
         };
         draft.begin(head);
@@ -560,7 +601,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 whole.linkage_name = next.linkage_name;
             }
             whole.external |= next.external;
-            whole.ret = whole.ret.or(next.ret);
+            whole.ret = if matches!(whole.ret, Target::Void) { next.ret } else { whole.ret };
             if at.is_copy {
                 (whole.params, whole.variadic) = (next.params, next.variadic);
             }
@@ -573,10 +614,11 @@ impl<'d, 'a> Scanner<'d, 'a> {
         if symbol == 0 {
             return Ok(None);
         }
+        let symbol = without_clone(&mut self.store.names, symbol);
         let params = whole.params.0 as usize..whole.params.1 as usize;
-        self.intern_at(whole.ret)?;
+        whole.ret = self.intern_target(whole.ret)?;
         for param in params.clone() {
-            self.intern_at(self.params[param].ty)?;
+            self.params[param].ty = self.intern_target(self.params[param].ty)?;
         }
         let target = self.reference(whole.ret)?;
         let mut draft = mem::take(&mut self.draft);
@@ -599,6 +641,19 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let id = self.store.intern(&draft, (at.at, 2), Rules::default());
         self.draft = draft;
         Ok(Some(id))
+    }
+}
+
+impl UnitPlace {
+    /// What the type at `place` is to types of the unit; `None` stands for `void`.
+    fn target(self, place: Option<DieRef>) -> Target {
+        match place {
+            None => Target::Void,
+            Some(place) => match self.offset_of(place) {
+                Some(offset) => Target::Inside(offset),
+                None => Target::Elsewhere(place),
+            },
+        }
     }
 }
 

@@ -10,8 +10,10 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::scan::UnitTypes;
+use super::names::NameId;
+use super::scan::{ENUM_DECLARED, UnitTypes};
 use super::store::{Key, RecordId, Ref, Store};
+use crate::btf::kind;
 use crate::dwarf::DieRef;
 
 /// What a reference leads to.
@@ -28,6 +30,8 @@ pub(super) enum Meaning {
 pub(super) struct Types<'s, 'a> {
     store: &'s Store<'a>,
     usual: HashMap<Key, RecordId>,
+    /// Definitions of enumerations that are only declared elsewhere.
+    enums: HashMap<RecordId, RecordId>,
     places: Places,
     unusual: Vec<Unusual>,
     /// Definitions that have an unusual meaning in every file that has them, with the first one.
@@ -78,6 +82,13 @@ impl Types<'_, '_> {
                 }));
             }
         }
+        for meaning in refs.iter_mut().filter(|_| !self.enums.is_empty()) {
+            if let Meaning::Type(ty) = *meaning
+                && let Some(&definition) = self.enums.get(&self.record(ty))
+            {
+                *meaning = Meaning::Type(definition as usize);
+            }
+        }
     }
 
     /// What a reference usually leads to.
@@ -124,12 +135,13 @@ pub(super) fn resolve<'s, 'a>(store: &'s Store<'a>, units: &[UnitTypes]) -> Type
     let places = places.map(|&(place, reference)| (place, (reference, None))).collect();
     let (unusual, roots) = (Vec::new(), Vec::new());
     let only_unusual = HashMap::new();
-    let types = Types { store, usual, places, unusual, only_unusual, roots, ambiguous };
+    let enums = enums(store);
+    let types = Types { store, usual, enums, places, unusual, only_unusual, roots, ambiguous };
     let tainted = tainted(store, &types);
     let mut resolver = Resolver {
         types,
         tainted,
-        sets: HashMap::new(),
+        meanings: HashMap::new(),
         found: HashMap::new(),
         is_plain: vec![false; store.len()],
     };
@@ -141,6 +153,26 @@ pub(super) fn resolve<'s, 'a>(store: &'s Store<'a>, units: &[UnitTypes]) -> Type
     types.roots.sort_unstable();
     types.roots.dedup();
     types
+}
+
+/// The definition of each enumeration that is only declared: the first of that name and size.
+fn enums(store: &Store<'_>) -> HashMap<RecordId, RecordId> {
+    let is_enum = |id: &RecordId| matches!(store.head(*id).kind.into(), kind::ENUM | kind::ENUM64);
+    let is_declared = |id: &RecordId| store.head(*id).detail & ENUM_DECLARED != 0;
+    let key = |id: RecordId| (store.head(id).name, store.head(id).size);
+    let (declared, defined): (Vec<_>, Vec<_>) = store.ids().filter(is_enum).partition(is_declared);
+    if declared.is_empty() {
+        return HashMap::new();
+    }
+    let mut first = HashMap::<(NameId, u32), RecordId>::new();
+    for id in defined {
+        let found = first.entry(key(id)).or_insert(id);
+        if store.firsts[id as usize] < store.firsts[*found as usize] {
+            *found = id;
+        }
+    }
+    let definition = |id: RecordId| Some((id, *first.get(&key(id))?));
+    declared.into_iter().filter_map(definition).collect()
 }
 
 type Definitions = HashMap<Key, Vec<RecordId>>;
@@ -208,12 +240,22 @@ fn tainted(store: &Store<'_>, types: &Types<'_, '_>) -> Vec<bool> {
 /// A name that has an unusual meaning in a unit, and which.
 type Mark = (Key, RecordId);
 
+/// What makes a meaning an unusual one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Word {
+    /// It is that of this record.
+    Record(RecordId),
+    Mark(Mark),
+    /// It leads to this record in this unusual meaning.
+    Leads(RecordId, usize),
+}
+
 struct Resolver<'s, 'a> {
     types: Types<'s, 'a>,
     tainted: Vec<bool>,
-    /// Numbers of sets of marks.
-    sets: HashMap<Vec<Mark>, usize>,
-    /// The type that a record is with a set of marks.
+    /// Numbers of unusual meanings, which records that lead to each other have in common.
+    meanings: HashMap<Vec<Word>, usize>,
+    /// The type that a record is with an unusual meaning.
     found: HashMap<(RecordId, usize), usize>,
     /// Whether some file has the record in its usual meaning.
     is_plain: Vec<bool>,
@@ -278,17 +320,16 @@ impl Resolver<'_, '_> {
         // The records of interest, with their marks.
         let mut order = Vec::<RecordId>::new();
         let mut numbers = HashMap::<RecordId, usize>::new();
-        let mut marks = Vec::<Mark>::new();
-        let mut own_marks = Vec::<Vec<usize>>::new();
-        let mut referrers = Vec::<Vec<usize>>::new();
+        let mut marks = Vec::<Vec<Mark>>::new();
+        let mut targets = Vec::<Vec<usize>>::new();
         let mut stack: Vec<_> = roots.iter().map(|&id| (id, None)).collect();
         while let Some((id, referrer)) = stack.pop() {
             let known = numbers.len();
             let number = *numbers.entry(id).or_insert(known);
             if number == known {
                 order.push(id);
-                own_marks.push(Vec::new());
-                referrers.push(Vec::new());
+                marks.push(Vec::new());
+                targets.push(Vec::new());
                 for reference in store.refs(id) {
                     let target = match reference {
                         Ref::Record(target) => target,
@@ -296,13 +337,7 @@ impl Resolver<'_, '_> {
                         Ref::Named(key) => {
                             let Some(&target) = own.get(&key) else { continue };
                             if self.types.usual.get(&key) != Some(&target) {
-                                let mark = (key, target);
-                                let found = marks.iter().position(|&other| other == mark);
-                                let mark = found.unwrap_or_else(|| {
-                                    marks.push(mark);
-                                    marks.len() - 1
-                                });
-                                own_marks[number].push(mark);
+                                marks[number].push((key, target));
                             }
                             target
                         }
@@ -312,19 +347,35 @@ impl Resolver<'_, '_> {
                     }
                 }
             }
-            referrers[number].extend(referrer);
-        }
-        let mut sets = HashMap::new();
-        for (number, set) in propagate(&own_marks, &referrers, marks.len()).into_iter().enumerate()
-        {
-            if !set.is_empty() {
-                let mut set: Vec<Mark> = set.into_iter().map(|mark| marks[mark]).collect();
-                set.sort_unstable();
-                let next = self.sets.len();
-                sets.insert(order[number], *self.sets.entry(set).or_insert(next));
+            if let Some(referrer) = referrer {
+                let of_referrer: &mut Vec<usize> = &mut targets[referrer];
+                of_referrer.push(number);
             }
         }
-        View { own, sets }
+        // All marks that references lead to from a record would be too many. They follow from its
+        // own, and from those of the records that it leads to, which come first.
+        let mut meanings = HashMap::new();
+        for group in components(&targets) {
+            let mut marked = Vec::new();
+            for &node in &group {
+                marked.extend(marks[node].iter().map(|&mark| Word::Mark(mark)));
+                for &target in &targets[node] {
+                    let id = order[target];
+                    let meaning: Option<&usize> = meanings.get(&id);
+                    marked.extend(meaning.map(|&meaning| Word::Leads(id, meaning)));
+                }
+            }
+            if marked.is_empty() {
+                continue;
+            }
+            marked.extend(group.iter().map(|&node| Word::Record(order[node])));
+            marked.sort_unstable();
+            marked.dedup();
+            let next = self.meanings.len();
+            let meaning = *self.meanings.entry(marked).or_insert(next);
+            meanings.extend(group.iter().map(|&node| (order[node], meaning)));
+        }
+        View { own, meanings }
     }
 
     /// The type that the record `root` is in a unit. Adds it, and what it leads to, if it is a new
@@ -351,9 +402,9 @@ impl Resolver<'_, '_> {
     }
 
     fn find(&mut self, record: RecordId, view: &View, waiting: &mut Vec<usize>) -> usize {
-        let Some(&set) = view.sets.get(&record) else { return record as usize };
+        let Some(&meaning) = view.meanings.get(&record) else { return record as usize };
         let next = self.types.len();
-        let ty = *self.found.entry((record, set)).or_insert(next);
+        let ty = *self.found.entry((record, meaning)).or_insert(next);
         if ty == next {
             self.types.unusual.push(Unusual { record, refs: Vec::new() });
             waiting.push(ty);
@@ -366,37 +417,81 @@ impl Resolver<'_, '_> {
 struct View {
     /// Its own definitions, as far as they are of interest.
     own: HashMap<Key, RecordId>,
-    /// The set of marks of each record that has any.
-    sets: HashMap<RecordId, usize>,
+    /// The unusual meaning of each record that has one.
+    meanings: HashMap<RecordId, usize>,
 }
 
-/// All marks to which references lead from each node, given those on the nodes themselves.
-fn propagate(own: &[Vec<usize>], referrers: &[Vec<usize>], marks: usize) -> Vec<Vec<usize>> {
-    let words = marks.div_ceil(64);
-    let mut bits = vec![0u64; own.len() * words];
-    for (node, own) in own.iter().enumerate() {
-        for mark in own {
-            bits[node * words + mark / 64] |= 1 << (mark % 64);
+/// Groups of nodes that lead to each other, each behind those that it leads to (Tarjan's algorithm,
+/// without recursion).
+fn components(targets: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    const NEW: usize = usize::MAX;
+    let mut groups = Vec::new();
+    // When each node was found, and the earliest one that it is known to lead back to; those whose
+    // group is complete lead nowhere.
+    let (mut found, mut low, mut count) = (vec![NEW; targets.len()], vec![NEW; targets.len()], 0);
+    let (mut path, mut waiting) = (Vec::<(usize, usize)>::new(), Vec::new());
+    for root in 0..targets.len() {
+        if found[root] != NEW {
+            continue;
+        }
+        path.push((root, 0));
+        while let Some((node, next)) = path.pop() {
+            if next == 0 {
+                (found[node], low[node]) = (count, count);
+                count += 1;
+                waiting.push(node);
+            }
+            match targets[node].get(next) {
+                Some(&target) => {
+                    path.push((node, next + 1));
+                    match found[target] {
+                        NEW => path.push((target, 0)),
+                        _ => low[node] = low[node].min(low[target]),
+                    }
+                }
+                None if low[node] == found[node] => {
+                    let start = waiting.iter().rposition(|&other| other == node).unwrap_or(0);
+                    let group = waiting.split_off(start);
+                    group.iter().for_each(|&node| low[node] = NEW);
+                    groups.push(group);
+                }
+                None => {}
+            }
+            if let (None, Some(&(parent, _))) = (targets[node].get(next), path.last()) {
+                low[parent] = low[parent].min(low[node]);
+            }
         }
     }
-    let mut queue: Vec<usize> = (0..own.len()).filter(|&node| !own[node].is_empty()).collect();
-    while let Some(node) = queue.pop() {
-        for &referrer in &referrers[node] {
-            let mut changed = false;
-            for word in 0..words {
-                let new = bits[node * words + word];
-                let old = &mut bits[referrer * words + word];
-                changed |= new & !*old != 0;
-                *old |= new;
-            }
-            if changed {
-                queue.push(referrer);
-            }
-        }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(targets: &[Vec<usize>]) -> Vec<Vec<usize>> {
+        let mut groups = components(targets);
+        groups.iter_mut().for_each(|group| group.sort_unstable());
+        groups
     }
-    let set = |node: usize| {
-        let bits = &bits[node * words..(node + 1) * words];
-        (0..marks).filter(|mark| bits[mark / 64] >> (mark % 64) & 1 != 0).collect()
-    };
-    (0..own.len()).map(set).collect()
+
+    #[test]
+    fn groups_come_behind_what_they_lead_to() {
+        assert_eq!(sorted(&[vec![1], vec![2], vec![]]), [[2], [1], [0]]);
+        // 0 → 1 ⇄ 2 → 3 ⇄ 4, 1 → 4, 5 → 0
+        let targets = [vec![1], vec![2, 4], vec![1, 3], vec![4], vec![3], vec![0]];
+        assert_eq!(sorted(&targets), [vec![3, 4], vec![1, 2], vec![0], vec![5]]);
+        assert_eq!(sorted(&[vec![0], vec![0, 1]]), [[0], [1]]);
+        // Round through all of them, and a shorter way.
+        assert_eq!(sorted(&[vec![1, 2], vec![2], vec![3], vec![0]]), [[0, 1, 2, 3]]);
+    }
+
+    #[test]
+    fn a_long_way_takes_no_long_time() {
+        let mut targets: Vec<_> = (1..300_000).map(|next| vec![next]).collect();
+        targets.push(vec![]);
+        assert_eq!(components(&targets).len(), 300_000);
+        targets[299_999].push(0);
+        assert_eq!(components(&targets).len(), 1);
+    }
 }

@@ -179,3 +179,15 @@ pub fn limited(command: &Path, kib: usize) -> std::process::Command {
     shell.arg("-c").arg(format!("ulimit -v {kib}; exec \"$0\" \"$@\"")).arg(command);
     shell
 }
+
+/// The same with as much memory as an input of `len` bytes may cost.
+pub fn limited_data(command: &Path, len: usize) -> std::process::Command {
+    /// What each byte of the input may cost, and what is always allowed, in KiB.
+    const TIMES: usize = 64;
+    const ALLOWANCE: usize = 64 << 10;
+    let kib = ALLOWANCE + TIMES * len.div_ceil(1024);
+    let mut shell = std::process::Command::new("sh");
+    // Memory that can be written to: of what is only reserved, threads have a lot.
+    shell.arg("-c").arg(format!("ulimit -d {kib}; exec \"$0\" \"$@\"")).arg(command);
+    shell
+}

@@ -5,7 +5,10 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod dwarf;
 pub mod elf;
+#[path = "../../../fuzz/src/image.rs"]
+pub mod image;
 pub mod kernel;
 pub mod library;
 

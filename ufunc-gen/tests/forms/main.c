@@ -48,6 +48,6 @@ int main(int argc, char **argv)
 	sink = partly(user.node, argc, 3) + partly(user.node, 2, argc);
 	for_each(user.node, visit, &argc);
 	log_all("%d", use_rival(&rival, &user));
-	hidden_new(tight.c);
+	hidden_new(tight.c + (int)rival_sum(&user));
 	return (int)mix(1, 2, argc);
 }

@@ -3,8 +3,9 @@
 
 namespace {
 struct secret { char letter; };
-}
+// shapes.cpp has another one of that name.
 struct rival { int first; };
+}
 
 volatile int sink;
 

@@ -2,7 +2,9 @@
 #include "shapes.hpp"
 
 class hidden { public: derived *made_of; decltype(nullptr) nothing; };
+namespace {
 struct rival { double first; rival *next; };
+}
 
 int derived::instances;
 static hidden the_hidden;
@@ -14,7 +16,7 @@ static __attribute__((noinline)) double count(rival *rival)
 
 base::~base() {}
 int base::get() const { return b; }
-derived::~derived() {}
+derived::~derived() { instances--; }
 int derived::get() const { return d + b; }
 void derived::set(int value) { d = value; }
 void derived::set(const two::data &value) { inner.mode = value.first ? two::mode::on : two::mode::off; }

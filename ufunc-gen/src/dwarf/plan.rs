@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How the attributes of entries are read.
+//!
+//! A file has millions of entries and a few hundred abbreviations. So what has to be done for an
+//! abbreviation is worked out once: which bytes are passed over in one go, and which attributes
+//! come in a form that takes no more than copying a number. Other forms are left to gimli.
+
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result, bail};
+use gimli::constants as dw;
+use gimli::{
+    Abbreviation, Abbreviations, AttributeSpecification, DebugStrOffsetsIndex, DwForm, DwTag,
+    EntriesRaw, RunTimeEndian, UnitHeader, UnitOffset,
+};
+
+use super::entry::{Entry, Field, Reference, is_wanted};
+use super::unit::Unit;
+use super::{DebugInfo, DieRef, Reader};
+
+/// Most abbreviations for which plans are kept; compilers number them from 1, without gaps.
+const MAX_KEPT: u64 = 1 << 14;
+
+/// How entries with one abbreviation are read.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) tag: DwTag,
+    pub(super) has_children: bool,
+    /// Bytes of all attributes, if they are always as many.
+    len: Option<u32>,
+    steps: Box<[Step]>,
+}
+
+/// What is done for one or several attributes. Widths are in bytes.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Pass over so many bytes.
+    Skip(u32),
+    /// An attribute of a form that takes more.
+    SkipAttribute(AttributeSpecification),
+    /// The string at an offset in `.debug_str`.
+    Name { linkage: bool, width: u8 },
+    /// The string with an index.
+    IndexedName { linkage: bool, width: u8 },
+    /// The string that stands here.
+    NameHere { linkage: bool },
+    /// An offset in the unit.
+    Reference(Reference, u8),
+    /// A number.
+    Number(Field, u8),
+    /// A number that the abbreviation has.
+    Constant(Field, u32),
+    /// A number of as many bytes as it needs.
+    Leb(Field),
+    /// Whatever else.
+    Attribute(AttributeSpecification),
+}
+
+impl Plan {
+    fn new(abbreviation: &Abbreviation, header: &UnitHeader<Reader<'_>>) -> Self {
+        let specs = abbreviation.attributes();
+        let mut steps = Vec::<Step>::with_capacity(specs.len());
+        let mut len = Some(0u32);
+        for &spec in specs {
+            let size = spec.size(header).and_then(|size| u32::try_from(size).ok());
+            len = len.zip(size).and_then(|(len, size)| len.checked_add(size));
+            let step = Step::of(spec, size, header);
+            match (steps.last_mut(), step) {
+                (Some(Step::Skip(before)), Step::Skip(more)) => {
+                    *before = before.saturating_add(more);
+                }
+                _ => steps.push(step),
+            }
+        }
+        let (tag, has_children) = (abbreviation.tag(), abbreviation.has_children());
+        Plan { tag, has_children, len, steps: steps.into_boxed_slice() }
+    }
+}
+
+impl Step {
+    fn of(
+        spec: AttributeSpecification,
+        size: Option<u32>,
+        header: &UnitHeader<Reader<'_>>,
+    ) -> Step {
+        let name = spec.name();
+        let by_form = match name {
+            _ if !is_wanted(name) => {
+                return size.map_or(Step::SkipAttribute(spec), Step::Skip);
+            }
+            dw::DW_AT_name => Self::name(spec.form(), header, false),
+            dw::DW_AT_linkage_name => Self::name(spec.form(), header, true),
+            _ => match (Reference::of(name), Field::of(name)) {
+                (Some(reference), _) => Self::reference(reference, spec.form()),
+                (None, Some(field)) => Self::number(field, spec),
+                (None, None) => None,
+            },
+        };
+        by_form.unwrap_or(Step::Attribute(spec))
+    }
+
+    fn name(form: DwForm, header: &UnitHeader<Reader<'_>>, linkage: bool) -> Option<Step> {
+        Some(match form {
+            dw::DW_FORM_strp => Step::Name { linkage, width: header.format().word_size() },
+            dw::DW_FORM_string => Step::NameHere { linkage },
+            dw::DW_FORM_strx1 => Step::IndexedName { linkage, width: 1 },
+            dw::DW_FORM_strx2 => Step::IndexedName { linkage, width: 2 },
+            dw::DW_FORM_strx4 => Step::IndexedName { linkage, width: 4 },
+            _ => return None,
+        })
+    }
+
+    fn reference(reference: Reference, form: DwForm) -> Option<Step> {
+        let width = match form {
+            dw::DW_FORM_ref1 => 1,
+            dw::DW_FORM_ref2 => 2,
+            dw::DW_FORM_ref4 => 4,
+            dw::DW_FORM_ref8 => 8,
+            _ => return None,
+        };
+        Some(Step::Reference(reference, width))
+    }
+
+    fn number(field: Field, spec: AttributeSpecification) -> Option<Step> {
+        Some(match spec.form() {
+            dw::DW_FORM_data1 | dw::DW_FORM_flag => Step::Number(field, 1),
+            dw::DW_FORM_data2 => Step::Number(field, 2),
+            dw::DW_FORM_data4 => Step::Number(field, 4),
+            dw::DW_FORM_data8 => Step::Number(field, 8),
+            dw::DW_FORM_udata => Step::Leb(field),
+            dw::DW_FORM_flag_present => Step::Constant(field, 1),
+            dw::DW_FORM_implicit_const => {
+                Step::Constant(field, u32::try_from(spec.implicit_const_value()?).ok()?)
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// The plans of a unit's abbreviations.
+#[derive(Clone, Debug)]
+pub(super) struct Plans(Box<[OnceLock<Plan>]>);
+
+impl Plans {
+    /// None made yet, for `abbreviations`.
+    pub(super) fn new(abbreviations: &Abbreviations) -> Self {
+        let count = (1..MAX_KEPT).take_while(|&code| abbreviations.get(code).is_some()).count();
+        Plans((0..count).map(|_| OnceLock::new()).collect())
+    }
+
+    /// The plan for the abbreviation `code` of `unit`.
+    #[inline]
+    pub(super) fn get<'u>(
+        &'u self,
+        unit: &'u Unit<'_>,
+        code: u64,
+        made: &'u mut Option<Plan>,
+    ) -> Result<&'u Plan> {
+        let place = code.checked_sub(1).and_then(|index| self.0.get(index as usize));
+        if let Some(plan) = place.and_then(OnceLock::get) {
+            return Ok(plan);
+        }
+        let abbreviation = unit.abbreviations.get(code);
+        let abbreviation =
+            abbreviation.with_context(|| format!("there is no abbreviation {code}"))?;
+        let plan = Plan::new(abbreviation, &unit.header);
+        Ok(match place {
+            Some(place) => place.get_or_init(|| plan),
+            // One of those whose numbers have gaps.
+            None => made.insert(plan),
+        })
+    }
+}
+
+/// The bytes of a unit's entries, and a place in them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor<'a> {
+    bytes: &'a [u8],
+    /// Offset in the unit.
+    pub(super) at: usize,
+    endian: RunTimeEndian,
+}
+
+/// Nothing more can be read.
+const CUT_OFF: &str = "it is cut off";
+
+impl<'a> Cursor<'a> {
+    /// Begins at `at` in `bytes`, a whole unit.
+    pub(super) fn new(bytes: &'a [u8], at: usize, endian: RunTimeEndian) -> Self {
+        Cursor { bytes, at, endian }
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn skip(&mut self, count: u32) -> Result<()> {
+        self.at = self.at.saturating_add(count as usize);
+        if self.at > self.bytes.len() {
+            bail!(CUT_OFF)
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn number(&mut self, width: u8) -> Result<u64> {
+        let rest = self.rest();
+        let number = match width {
+            1 => rest.first().map(|&byte| byte.into()),
+            2 => self.word(rest, u16::from_le_bytes, u16::from_be_bytes),
+            4 => self.word(rest, u32::from_le_bytes, u32::from_be_bytes),
+            8 => self.word(rest, u64::from_le_bytes, u64::from_be_bytes),
+            // No form has another width.
+            _ => None,
+        };
+        let Some(number) = number else { bail!(CUT_OFF) };
+        self.at += usize::from(width);
+        Ok(number)
+    }
+
+    #[inline]
+    fn word<T: Into<u64>, const N: usize>(
+        &self,
+        bytes: &[u8],
+        little: fn([u8; N]) -> T,
+        big: fn([u8; N]) -> T,
+    ) -> Option<u64> {
+        let word = *bytes.first_chunk()?;
+        Some(match self.endian {
+            RunTimeEndian::Little => little(word).into(),
+            RunTimeEndian::Big => big(word).into(),
+        })
+    }
+
+    /// An unsigned number in as many bytes as it needs.
+    #[inline]
+    pub(super) fn leb(&mut self) -> Result<u64> {
+        if let Some(&byte) = self.bytes.get(self.at)
+            && byte < 0x80
+        {
+            self.at += 1;
+            return Ok(byte.into());
+        }
+        let mut reader = Reader::new(self.rest(), self.endian);
+        let number = gimli::Reader::read_uleb128(&mut reader)?;
+        self.at = self.bytes.len() - reader.len();
+        Ok(number)
+    }
+
+    /// gimli's reader of attributes at this place.
+    fn raw<'u>(&self, unit: &'u Unit<'a>) -> EntriesRaw<'u, Reader<'a>> {
+        let input = Reader::new(self.rest(), self.endian);
+        let encoding = unit.header.encoding();
+        EntriesRaw::new(input, encoding, &unit.abbreviations, UnitOffset(self.at))
+    }
+
+    /// Passes over the attributes of an entry.
+    #[inline]
+    pub(super) fn skip_attributes(&mut self, unit: &Unit<'a>, plan: &Plan) -> Result<()> {
+        match plan.len {
+            Some(len) => self.skip(len),
+            None => self.skip_each(unit, plan),
+        }
+    }
+
+    fn skip_each(&mut self, unit: &Unit<'a>, plan: &Plan) -> Result<()> {
+        for step in &plan.steps {
+            match *step {
+                Step::Skip(count) => self.skip(count)?,
+                Step::Name { width, .. }
+                | Step::IndexedName { width, .. }
+                | Step::Reference(_, width)
+                | Step::Number(_, width) => self.skip(width.into())?,
+                Step::NameHere { .. } => drop(self.string()?),
+                Step::Constant(..) => {}
+                Step::Leb(_) => drop(self.leb()?),
+                Step::SkipAttribute(spec) | Step::Attribute(spec) => {
+                    self.skip_attribute(unit, spec)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn skip_attribute(&mut self, unit: &Unit<'a>, spec: AttributeSpecification) -> Result<()> {
+        match spec.form() {
+            dw::DW_FORM_exprloc | dw::DW_FORM_block => {
+                let len = self.leb()?;
+                self.skip(u32::try_from(len).unwrap_or(u32::MAX))
+            }
+            dw::DW_FORM_udata => self.leb().map(drop),
+            _ => {
+                let mut raw = self.raw(unit);
+                raw.skip_attributes(&[spec])?;
+                self.at = raw.next_offset().0;
+                Ok(())
+            }
+        }
+    }
+
+    /// What begins here, after which there is a NUL.
+    fn string(&mut self) -> Result<&'a [u8]> {
+        let rest = self.rest();
+        let Some(len) = memchr::memchr(0, rest) else { bail!(CUT_OFF) };
+        self.at += len + 1;
+        Ok(rest)
+    }
+
+    /// Reads the attributes of an entry into `entry`.
+    pub(super) fn read_attributes(
+        &mut self,
+        debug: &DebugInfo<'a>,
+        unit: &Unit<'a>,
+        plan: &Plan,
+        entry: &mut Entry<'a>,
+    ) -> Result<()> {
+        entry.tag = plan.tag;
+        entry.has_children = plan.has_children;
+        for step in &plan.steps {
+            match *step {
+                Step::Skip(count) => self.skip(count)?,
+                Step::Name { linkage, width } => {
+                    let offset = self.number(width)?;
+                    entry.set_name(linkage, unit.strings.at(offset as usize));
+                }
+                Step::NameHere { linkage } => {
+                    let string = self.string()?;
+                    entry.set_name(linkage, string);
+                }
+                Step::IndexedName { linkage, width } => {
+                    let index = DebugStrOffsetsIndex(self.number(width)? as usize);
+                    let offset = unit.strings.offset(index);
+                    entry.set_name(linkage, offset.map_or(&[], |offset| unit.strings.at(offset)));
+                }
+                Step::Reference(reference, width) => {
+                    let offset = self.number(width)? as usize;
+                    let place = DieRef::new(unit.section, unit.start.saturating_add(offset));
+                    entry.set_reference(reference, place, offset);
+                }
+                Step::Number(field, width) => {
+                    let number = self.number(width)?;
+                    entry.set_number(field, number);
+                }
+                Step::Leb(field) => {
+                    let number = self.leb()?;
+                    entry.set_number(field, number);
+                }
+                Step::Constant(field, number) => entry.set_number(field, number.into()),
+                Step::SkipAttribute(spec) => self.skip_attribute(unit, spec)?,
+                Step::Attribute(spec) => {
+                    let mut raw = self.raw(unit);
+                    let attribute = raw.read_attribute(spec)?;
+                    self.at = raw.next_offset().0;
+                    entry.take(debug, unit, &attribute)?;
+                }
+            }
+        }
+        entry.finish();
+        Ok(())
+    }
+}
+
+/// Whether `name` is in a plan by itself: not left to gimli where its form is simple.
+#[cfg(test)]
+fn is_planned(name: gimli::DwAt) -> bool {
+    Reference::of(name).is_some() || Field::of(name).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_either_byte_order() {
+        let bytes = [1, 2, 3, 4, 0x81, 0x01];
+        let mut little = Cursor::new(&bytes, 0, RunTimeEndian::Little);
+        assert_eq!(little.number(4).unwrap(), 0x0403_0201);
+        assert_eq!(little.leb().unwrap(), 0x81);
+        assert!(little.is_at_end() && little.number(1).is_err());
+        let mut big = Cursor::new(&bytes, 0, RunTimeEndian::Big);
+        assert_eq!(big.number(4).unwrap(), 0x0102_0304);
+    }
+
+    #[test]
+    fn nothing_behind_the_end_is_read() {
+        let mut cursor = Cursor::new(&[1, 2], 1, RunTimeEndian::Little);
+        assert!(cursor.number(2).is_err());
+        assert!(cursor.skip(9).is_err());
+        assert!(cursor.leb().is_err());
+    }
+
+    #[test]
+    fn what_is_most_frequent_is_planned() {
+        for name in [dw::DW_AT_type, dw::DW_AT_byte_size, dw::DW_AT_data_member_location] {
+            assert!(is_planned(name), "{name}");
+        }
+    }
+}
