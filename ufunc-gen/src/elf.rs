@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The application's ELF file: its symbols, build-id and notes.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use hashbrown::HashMap;
 use memmap2::Mmap;
 use object::read::elf::{ElfFile, FileHeader, SectionHeader as _};
 use object::{Endianness, Object as _, ObjectKind, ObjectSymbol as _, SymbolKind};

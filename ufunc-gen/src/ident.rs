@@ -29,7 +29,9 @@ pub fn btf_name(name: Cow<'_, str>) -> Name<'_> {
         .map(|byte| if byte.is_ascii_alphanumeric() { byte as char } else { '_' })
         .collect();
     if fit.starts_with(|first: char| first.is_ascii_digit()) {
-        fit.replace_range(..1, "_");
+        // In front of it, so that the members `1` and `2` of a tuple stay apart.
+        fit.truncate(NAME_MAX - 1);
+        fit.insert(0, '_');
     }
     Cow::Owned(fit)
 }
@@ -117,6 +119,8 @@ mod tests {
         }
         assert_eq!(btf_name("".into()), "");
         assert_eq!(btf_name("vector<int>".into()), "vector_int_");
+        assert_eq!(btf_name("0".into()), "_0");
+        assert!(is_identifier(&btf_name("9".repeat(NAME_MAX).into())));
     }
 
     #[test]

@@ -8,17 +8,20 @@
 //! each such function as a *pseudo kfunc*, with the same types.
 //!
 //! 1. [`elf::HostFile`] maps the application, [`elf::Host`] reads its headers.
-//! 2. [`dwarf::Sections`] and [`dwarf::DebugInfo`] read its debug information.
+//! 2. [`debugfile::DebugFiles`] finds its debug information, [`dwarf::DebugInfo`] reads it.
 //! 3. [`ufunc::choose`] decides what is lent: by a policy, by annotations, or by inference.
 //! 4. [`module::Module`] is what the kernel is told: types, kfuncs, metadata.
 //! 5. [`module::rust_source::write`] is the module's source.
 //!
 //! ```text
-//! ELF ──elf──▶ Host ──┬──dwarf──▶ functions, types ──┐
-//!                     └──ufunc──▶ Ufunc … ───────────┴──module──▶ Module ──▶ kmod/gen.rs
+//! ELF ──elf──▶ Host ──┬──debugfile, dwarf──▶ functions, types ──┐
+//!                     └──ufunc──▶ Ufunc … ──────────────────────┴──module──▶ Module ──▶ kmod/gen.rs
 //! ```
 //!
-//! [`relocation`] prepares the same types for CO-RE relocations, and [`metadata`] is what the module says of itself, which `loader` reads back from a loaded one.
+//! Extensions find their way in the application's data by CO-RE relocations. [`userspace`] makes the
+//! BTF of all its types for them, [`btf::merge`] adds that to the kernel's, and [`relocation`] does
+//! both for just the types that one extension names. [`metadata`] is what the module says of itself,
+//! which `loader` reads back from a loaded one.
 
 pub mod btf;
 pub mod debugfile;

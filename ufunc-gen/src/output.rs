@@ -38,8 +38,8 @@ pub fn write_file(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
         .permissions(permissions(target))
         .tempfile_in(folder)
         .with_context(context)?;
+    // Not synced, as compilers do not either: to wait for the disk takes longer than the rest.
     file.write_all(contents).with_context(context)?;
-    file.as_file().sync_all().with_context(context)?;
     file.persist(target).map_err(|error| error.error).with_context(context)?;
     Ok(())
 }

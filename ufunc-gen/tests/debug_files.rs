@@ -16,10 +16,10 @@ use std::process::Command;
 use gimli::{AttributeValue, Reader as _};
 use object::{Object as _, ObjectSymbol as _};
 use ufunc_gen::debugfile::{DebugFiles, DwoFiles, Reader, Search, Skeleton};
-use ufunc_gen::elf::HostFile;
+use ufunc_gen::elf::{Host, HostFile};
 
 use common::elf::sections;
-use common::{Lab, Random};
+use common::{Lab, Random, seed};
 
 type Dwarf<'a> = gimli::Dwarf<Reader<'a>>;
 
@@ -894,10 +894,9 @@ fn damage(elf: &[u8], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Loads everything; whatever is wrong is an error.
-fn load_all(app: &Path, skeletons: &[Skeleton<'_>]) -> anyhow::Result<()> {
-    let file = HostFile::open(app)?;
-    let host = file.parse()?;
+/// Loads everything of the application `bytes`, which is at `app`; whatever is wrong is an error.
+fn load_all(app: &Path, bytes: &[u8], skeletons: &[Skeleton<'_>]) -> anyhow::Result<()> {
+    let host = Host::parse(app, bytes)?;
     let _ = (host.require_extendable(), host.build_id(), host.notes(".note.ufunc"));
     let files = DebugFiles::find(&host, &nowhere())?;
     files.functions(&host)?;
@@ -909,21 +908,34 @@ fn load_all(app: &Path, skeletons: &[Skeleton<'_>]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Damages `file` again and again while `app` is read.
+/// Damages `file` again and again while `app` is read. `UFUNC_TEST_SEED` gives another seed, or that
+/// of a failure.
 #[track_caller]
 fn assert_survives(lab: &Lab, app: &Path, file: &str, skeletons: &[Skeleton<'_>]) {
+    const CASES: usize = 400;
+    let seed = seed();
     let whole = fs::read(lab.path(file)).unwrap();
-    load_all(app, skeletons).unwrap();
-    let mut random = Random::new(1);
+    let sound = fs::read(app).unwrap();
+    load_all(app, &sound, skeletons).unwrap();
+    let is_app = app == lab.path(file);
+    let mut random = Random::new(seed);
     let mut slowest = std::time::Duration::ZERO;
-    for case in 0..1500 {
-        lab.write(file, damage(&whole, &mut random));
+    for case in 0..CASES {
+        let damaged = damage(&whole, &mut random);
+        let bytes = match is_app {
+            true => &damaged,
+            // Whoever finds it maps it.
+            false => {
+                lab.write(file, &damaged);
+                &sound
+            }
+        };
         let begin = std::time::Instant::now();
-        if let Err(error) = load_all(app, skeletons) {
+        if let Err(error) = load_all(app, bytes, skeletons) {
             let error = format!("{error:#}");
             let name = Path::new(file).file_name().unwrap().to_str().unwrap();
-            assert!(error.contains(name), "case {case} of {file}: {error}");
-            assert!(!error.contains('\n'), "case {case} of {file}: {error}");
+            assert!(error.contains(name), "seed {seed}, case {case} of {file}: {error}");
+            assert!(!error.contains('\n'), "seed {seed}, case {case} of {file}: {error}");
         }
         slowest = slowest.max(begin.elapsed());
     }

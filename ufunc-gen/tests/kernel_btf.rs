@@ -344,6 +344,7 @@ impl<'t, 'a> Probe<'t, 'a> {
     fn is_known(&self, composite: &Composite<'_>) -> bool {
         const OTHER: [&str; 4] = ["", "ufunc_module", "complex_double", "opaque"];
         !OTHER.contains(&composite.name.as_ref())
+            && !composite.name.starts_with("unaligned_")
             && !["long_double", "double", "complex"].contains(&composite.name.as_ref())
     }
 

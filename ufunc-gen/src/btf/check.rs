@@ -14,6 +14,9 @@ use crate::ident::is_identifier;
 
 /// Most types in one BTF, `BTF_MAX_TYPE`.
 const MAX_TYPES: usize = 0x000f_ffff;
+/// How many types may lead on to each other before the kernel gives up, `MAX_RESOLVE_DEPTH`. Those
+/// that it has seen before do not count.
+const MAX_DEPTH: usize = 32;
 /// Size in bytes of a pointer, where the kernels run that check modules.
 pub const POINTER: u64 = 8;
 
@@ -42,6 +45,10 @@ pub fn check_for<'t, 'a: 't>(
             return Err(types.refusal(first, "it contains itself".to_owned()));
         }
     };
+    if let Some(bad) = types.too_deep().first() {
+        let reason = format!("it is the {MAX_DEPTH}th of types that lead on to each other");
+        return Err(types.refusal(bad.index, reason));
+    }
     for (index, ty) in types.types.iter().enumerate() {
         types.check_uses(ty, &sizes).map_err(|reason| types.refusal(index, reason))?;
     }
@@ -55,6 +62,20 @@ pub(super) struct Bad {
     pub(super) index: usize,
     /// Place of the member, if the type could do without it.
     pub(super) member: Option<usize>,
+}
+
+/// Where the kernel would find `types` nested too deep, in order. Nothing else may be wrong with them.
+pub(super) fn too_deep(types: &[Type<'_>]) -> Vec<Bad> {
+    let mut bad = Types { types: types.iter().collect(), pointer: POINTER }.too_deep();
+    bad.sort_unstable();
+    bad
+}
+
+/// The places of `types`, those that others contain before these; `None` if one contains itself. The
+/// kernel finds nothing too deep then, but for pointers to pointers.
+pub(super) fn innermost_first(types: &[Type<'_>]) -> Option<Vec<usize>> {
+    let types = Types { types: types.iter().collect(), pointer: POINTER };
+    types.in_order(contained).ok()
 }
 
 /// What the kernel would refuse in `types`, in order, as far as it can be seen at once: without that
@@ -373,13 +394,7 @@ impl<'t, 'a> Types<'t, 'a> {
             Type::Ptr(target) => only(*target, n),
             _ => ty.modified().and_then(|target| only(target, n)),
         })?;
-        let order = self.in_order(|ty, n| match ty {
-            Type::Array { element, .. } => only(*element, n),
-            Type::Struct(composite) | Type::Union(composite) => {
-                composite.members.get(n).map(|member| member.ty)
-            }
-            _ => ty.modified().and_then(|target| only(target, n)),
-        })?;
+        let order = self.in_order(contained)?;
         let mut sizes = Sizes {
             sizes: vec![None; self.types.len()],
             plain: (1..=self.types.len() as u32).map(TypeId).collect(),
@@ -402,6 +417,59 @@ impl<'t, 'a> Types<'t, 'a> {
             };
         }
         Ok(sizes)
+    }
+
+    /// The types from which others lead on further than `btf_resolve()` follows, in the order in
+    /// which the kernel comes to them.
+    fn too_deep(&self) -> Vec<Bad> {
+        let is_modifier = |ty: &Type<'_>| ty.modified().is_some();
+        let is_inner =
+            |ty: &Type<'_>| matches!(ty, Type::Struct(_) | Type::Union(_) | Type::Array { .. });
+        let is_pointer = |ty: &Type<'_>| matches!(ty, Type::Ptr(_));
+        let mut seen = vec![false; self.types.len()];
+        let (mut path, mut bad) = (Vec::<(usize, usize)>::new(), Vec::new());
+        for root in 0..self.types.len() {
+            if seen[root] {
+                continue;
+            }
+            seen[root] = true;
+            path.push((root, 0));
+            // What the first on the way that is no modifier is decides where the way ends:
+            // `env_type_is_resolve_sink()`.
+            let mut of_pointers = None;
+            while let Some((index, number)) = path.last_mut() {
+                let ty = self.types[*index];
+                if of_pointers.is_none() && (is_inner(ty) || is_pointer(ty)) {
+                    of_pointers = Some(is_pointer(ty));
+                }
+                let target = match ty {
+                    Type::Ptr(target) if *number == 0 => Some(*target),
+                    ty => contained(ty, *number),
+                };
+                let Some(target) = target else {
+                    path.pop();
+                    continue;
+                };
+                let place = Bad { index: *index, member: is_inner(ty).then_some(*number) };
+                *number += 1;
+                let Some(next) = (target.0 as usize).checked_sub(1) else { continue };
+                let ty = self.types[next];
+                let goes_on = is_modifier(ty)
+                    || (is_pointer(ty) && of_pointers != Some(false))
+                    || (is_inner(ty) && of_pointers != Some(true));
+                if !goes_on || seen[next] {
+                    continue;
+                }
+                if path.len() == MAX_DEPTH {
+                    let is_array = matches!(self.types[place.index], Type::Array { .. });
+                    bad.push(Bad { member: place.member.filter(|_| !is_array), ..place });
+                    continue;
+                }
+                seen[next] = true;
+                path.push((next, 0));
+            }
+        }
+        bad
     }
 
     /// Places of all types, each after those that it needs: `need` gives the one of that number, if
@@ -458,6 +526,18 @@ impl<'t, 'a> Types<'t, 'a> {
 /// btf_type_int_is_regular()
 fn is_regular(ty: &Type<'_>) -> bool {
     matches!(ty, Type::Int { bit_offset: 0, bits: 8 | 16 | 32 | 64 | 128, .. })
+}
+
+/// What `ty` has within itself: the one of that number.
+fn contained(ty: &Type<'_>, number: usize) -> Option<TypeId> {
+    match ty {
+        Type::Struct(composite) | Type::Union(composite) => {
+            composite.members.get(number).map(|member| member.ty)
+        }
+        Type::Array { element, .. } if number == 0 => Some(*element),
+        _ if number == 0 => ty.modified(),
+        _ => None,
+    }
 }
 
 fn check_enum<'n>(size: u32, name: &str, values: impl Iterator<Item = &'n str>) -> Verdict {
@@ -548,6 +628,26 @@ mod tests {
             composite(16, &[(3, 0, 0), (1, 64, 3), (1, 67, 29)]),
             Type::Array { element: TypeId(2), index: TypeId(1), count: 3 },
         ];
+        check(&types).unwrap();
+    }
+
+    #[test]
+    fn types_are_not_nested_too_deep() {
+        // Each contains the next one, so that the kernel has seen none of them before.
+        let nested = |count: u32| -> Vec<_> {
+            let mut types: Vec<_> = (2..=count).map(|next| composite(4, &[(next, 0, 0)])).collect();
+            types.push(composite(4, &[]));
+            types
+        };
+        check(&nested(MAX_DEPTH as u32)).unwrap();
+        refused(&nested(MAX_DEPTH as u32 + 1), "(type 32): it is the 32th of types");
+        let mut pointers: Vec<_> = (2..=40).map(|next| Type::Ptr(TypeId(next))).collect();
+        pointers.push(int());
+        refused(&pointers, "(type 32)");
+        // The other way round each is known already.
+        let mut types = vec![composite(4, &[])];
+        types.extend((1..1000).map(|before| composite(4, &[(before, 0, 0)])));
+        types.extend((1000..2000).map(|before| Type::Ptr(TypeId(before))));
         check(&types).unwrap();
     }
 

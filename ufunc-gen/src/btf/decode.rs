@@ -93,6 +93,16 @@ impl<'a> Btf<'a> {
         Heads { types: self.types, offset: 0 }
     }
 
+    /// The names of all functions, in order. Ends after the first error.
+    pub fn functions(&self) -> impl Iterator<Item = Result<&'a [u8]>> + use<'a> {
+        let btf = *self;
+        btf.heads().filter_map(move |head| match head {
+            Ok(head) if head.kind != kind::FUNC => None,
+            Ok(head) => Some(btf.name_bytes(head.name)),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
     /// Id of the first type after the last.
     pub fn end(&self) -> Result<u32> {
         let mut end = self.base.end;
@@ -115,15 +125,18 @@ impl<'a> Btf<'a> {
 
     /// The string at `offset`.
     pub(super) fn name(&self, offset: u32) -> Result<Name<'a>> {
+        self.name_bytes(offset).map(String::from_utf8_lossy)
+    }
+
+    fn name_bytes(&self, offset: u32) -> Result<&'a [u8]> {
         let offset = offset as usize;
         let base_len = self.base.strings.len();
         let tail = match offset.checked_sub(base_len) {
             None => self.base.strings.get(offset..),
             Some(own) => self.strings.get(own..),
         };
-        let string = tail.and_then(|tail| tail.split(|&byte| byte == 0).next());
-        match string {
-            Some(string) => Ok(String::from_utf8_lossy(string)),
+        match tail {
+            Some(tail) => Ok(&tail[..memchr::memchr(0, tail).unwrap_or(tail.len())]),
             None => bail!("name offset {offset:#x} is outside the string section"),
         }
     }

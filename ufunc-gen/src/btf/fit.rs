@@ -69,11 +69,10 @@ impl<'a> Fitter<'_, 'a> {
         let bitfields = composite.members.iter().any(|member| member.bitfield_size != 0);
         for member in &mut composite.members {
             member.ty = self.sized(member.ty);
-            if u64::from(member.bit_offset) == 8 * u64::from(composite.size) {
-                if !self.is_empty(member.ty) {
-                    member.ty = self.opaque(Name::default(), 0);
-                    member.bitfield_size = 0;
-                }
+            let is_behind = u64::from(member.bit_offset) == 8 * u64::from(composite.size);
+            if is_behind && !self.is_empty(member.ty) {
+                member.ty = self.opaque(Name::default(), 0);
+                member.bitfield_size = 0;
             }
             match self.get(self.plain(member.ty)) {
                 Some(Type::Float { name, size })

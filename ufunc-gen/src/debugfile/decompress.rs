@@ -11,19 +11,22 @@ use flate2::{Decompress, FlushDecompress, Status};
 use object::{CompressedData, CompressionFormat};
 use ruzstd::decoding::{DEFAULT_MAX_WINDOW_SIZE, StreamingDecoder};
 
-/// What is compressed a thousandfold is a trap: zlib cannot do better at all, and no debug
-/// information comes near.
-const MAX_EXPANSION: u64 = 1024;
+/// What becomes so many times as long as the file is a trap: no debug information comes near.
+const MAX_EXPANSION: u64 = 64;
+/// What is always allowed, in bytes.
+const ALLOWANCE: u64 = 64 << 20;
 /// Memory that is taken at first, in multiples of what is compressed.
 const FIRST_EXPANSION: usize = 4;
 /// Most memory that is taken at first, and then at a time, in bytes.
 const MIN_STEP: usize = 1 << 16;
 
-/// Whether `data` may become as long as it says: `file_len` is the length of its file.
-pub(super) fn check_size(data: &CompressedData<'_>, file_len: usize) -> Result<()> {
+/// Whether `data` may become as long as it says: `file_len` is the length of its file, of which
+/// `made` bytes were made before, for several sections may be made of the same bytes.
+pub(super) fn check_size(data: &CompressedData<'_>, made: u64, file_len: usize) -> Result<()> {
+    let allowed = (file_len as u64).saturating_mul(MAX_EXPANSION).saturating_add(ALLOWANCE);
     ensure!(
-        data.uncompressed_size / MAX_EXPANSION <= file_len as u64,
-        "it claims {} bytes once decompressed, which is not credible",
+        made.saturating_add(data.uncompressed_size) <= allowed,
+        "it claims {} bytes once decompressed and put together, which is not credible",
         data.uncompressed_size
     );
     Ok(())

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use gimli::{RunTimeEndian, SectionId};
@@ -89,6 +90,8 @@ pub(super) struct Image<'a> {
     naming: Naming,
     endian: RunTimeEndian,
     is_linked: bool,
+    /// Bytes in sections that are not as they are in the file, or were to be.
+    made: AtomicU64,
     /// Those of [`ESSENTIAL`], then [`OTHERS`].
     sections: [OnceLock<Contents>; ESSENTIAL.len() + OTHERS.len()],
 }
@@ -111,7 +114,8 @@ impl<'a> Image<'a> {
             false => RunTimeEndian::Big,
         };
         let is_linked = !is_relocatable(&elf);
-        Ok(Image { file, shown, naming, endian, is_linked, sections: Default::default() })
+        let (made, sections) = (AtomicU64::new(0), Default::default());
+        Ok(Image { file, shown, naming, endian, is_linked, made, sections })
     }
 
     /// Whether a linker made the file.
@@ -213,12 +217,11 @@ impl<'a> Image<'a> {
                 let start = section.compressed_file_range()?.offset as usize;
                 return Ok(Contents::InFile(start..start.saturating_add(data.data.len())));
             }
+            let made = self.made.fetch_add(data.uncompressed_size, Ordering::Relaxed);
+            decompress::check_size(&data, made, file.len())?;
             let mut bytes = match is_plain {
                 true => data.data.to_vec(),
-                false => {
-                    decompress::check_size(&data, file.len())?;
-                    decompress::decompress(&data)?
-                }
+                false => decompress::decompress(&data)?,
             };
             if let Some(relocator) = relocator {
                 relocator.apply(&section, &mut bytes)?;

@@ -2,17 +2,22 @@
 //! Where the application's named types are defined, whatever file asks.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::hash::BuildHasher as _;
+use std::sync::{Mutex, OnceLock};
 
 use anyhow::Result;
 use gimli::DwTag;
+use hashbrown::{DefaultHashBuilder, HashMap};
 
-use super::entry::{DieRef, Entry};
+use super::entry::{DieRef, Entry, RawName};
 use super::raw::RawType;
 use super::scope::{Scopes, is_namespace, is_scope};
 use super::{DebugInfo, Unit, Walk};
 use crate::ident::btf_name;
+
+/// How many lists the definitions are shared out among, by hashes of their names: looking through
+/// one of them is a matter of a microsecond.
+const LISTS: usize = 1 << 9;
 
 /// Namespaces of type names: a struct and an enum of one name have nothing to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,20 +50,63 @@ type Key<'a> = (TagClass, Cow<'a, str>);
 /// Where named types are defined.
 #[derive(Default)]
 pub(super) struct Definitions<'a> {
-    places: HashMap<Key<'a>, Vec<DieRef>>,
+    /// Structs, unions and enums.
+    tagged: OnceLock<Places>,
+    /// Typedefs, which are most of all types, and which hardly anybody asks for.
+    typedefs: OnceLock<Places>,
+    /// What was decided already: many files declare the same types.
+    decided: Mutex<HashMap<Key<'a>, Option<DieRef>>>,
+    hasher: DefaultHashBuilder,
+}
+
+impl<'a> Definitions<'a> {
+    fn hash(&self, (class, name): &Key<'a>) -> u64 {
+        self.hasher.hash_one((class, &**name))
+    }
+}
+
+/// Places of definitions.
+///
+/// There may be a million of them, of which few are ever asked for. So nothing is kept but a hash
+/// of each name.
+#[derive(Default)]
+struct Places {
+    /// By [`list_of`] their hashes.
+    lists: Vec<Vec<(u32, DieRef)>>,
     /// From a declaration to the definition that says it completes it (GCC has these for types in
     /// namespaces, even in one file).
     completed: HashMap<DieRef, DieRef>,
-    /// What was decided already: many files declare the same types.
-    decided: Mutex<HashMap<Key<'a>, Option<DieRef>>>,
 }
 
-/// A definition in one unit.
-struct Found<'a> {
-    key: Key<'a>,
-    place: DieRef,
-    /// The declaration that it completes.
-    completes: Option<DieRef>,
+impl Places {
+    fn new() -> Self {
+        Places { lists: vec![Vec::new(); LISTS], completed: HashMap::new() }
+    }
+
+    fn add(&mut self, hash: u64, place: DieRef) {
+        self.lists[list_of(hash)].push((hash as u32, place));
+    }
+
+    /// The places of the types whose names have the hash `hash`, in order.
+    fn with_hash(&self, hash: u64) -> Vec<DieRef> {
+        let list = self.lists[list_of(hash)].iter();
+        let found = list.filter(|(other, _)| *other == hash as u32).map(|(_, place)| *place);
+        let mut found: Vec<_> = found.collect();
+        found.sort_unstable();
+        found
+    }
+
+    fn append(&mut self, other: Places) {
+        for (list, mut more) in self.lists.iter_mut().zip(other.lists) {
+            list.append(&mut more);
+        }
+        self.completed.extend(other.completed);
+    }
+}
+
+/// The list that a name with the hash `hash` is in. Its lower half is what tells names apart there.
+fn list_of(hash: u64) -> usize {
+    (hash >> 32) as usize % LISTS
 }
 
 impl<'a> DebugInfo<'a> {
@@ -70,7 +118,7 @@ impl<'a> DebugInfo<'a> {
 
     /// Whether some file defines a type that BTF knows as `name`, in whatever way.
     pub fn defines(&self, class: TagClass, name: &str) -> Result<bool> {
-        Ok(self.definitions()?.places.contains_key(&(class, Cow::Borrowed(name))))
+        Ok(!self.places(&(class, Cow::Owned(name.to_owned())))?.is_empty())
     }
 
     /// The one definition of a type that `entry` only declares; `None` if `entry` is none such,
@@ -83,7 +131,7 @@ impl<'a> DebugInfo<'a> {
         if !entry.declaration {
             return Ok(None);
         }
-        if let Some(&definition) = self.definitions()?.completed.get(&entry.at) {
+        if let Some(&definition) = self.definitions_of(class)?.completed.get(&entry.at) {
             return Ok(Some(definition));
         }
         match self.qualified_name(unit, entry)? {
@@ -93,13 +141,12 @@ impl<'a> DebugInfo<'a> {
     }
 
     fn decide(&self, key: Key<'a>) -> Result<Option<DieRef>> {
-        let definitions = self.definitions()?;
+        let definitions = self.definitions.get_or_init(Definitions::default);
         let decided = |key: &Key<'a>| definitions.decided.lock().ok()?.get(key).copied();
         if let Some(decided) = decided(&key) {
             return Ok(decided);
         }
-        let places = definitions.places.get(&key).map(Vec::as_slice).unwrap_or_default();
-        let decided = self.common(places)?;
+        let decided = self.common(&self.places(&key)?)?;
         if let Ok(mut memory) = definitions.decided.lock() {
             memory.insert(key, decided);
         }
@@ -111,61 +158,99 @@ impl<'a> DebugInfo<'a> {
     /// extension read what is not there.
     fn common(&self, places: &[DieRef]) -> Result<Option<DieRef>> {
         let Some((&first, rest)) = places.split_first() else { return Ok(None) };
+        if rest.is_empty() {
+            return Ok(Some(first));
+        }
         let layout = self.layout(first)?;
+        let mut raw = RawType::default();
         for &other in rest {
-            if self.layout(other)? != layout {
+            self.read_type(other, &mut raw)?;
+            if !self.is_laid_out(&raw, &layout)? {
                 return Ok(None);
             }
         }
         Ok(Some(first))
     }
 
-    /// All definitions of named types.
-    fn definitions(&self) -> Result<&Definitions<'a>> {
-        if let Some(definitions) = self.definitions.get() {
-            return Ok(definitions);
-        }
-        let units = self.for_units(|unit| self.definitions_in(unit))?;
-        let mut found = Definitions::default();
-        for definition in units.into_iter().flatten() {
-            if let Some(declaration) = definition.completes {
-                found.completed.insert(declaration, definition.place);
+    /// Places of all definitions of the type `key`, in order.
+    fn places(&self, key: &Key<'a>) -> Result<Vec<DieRef>> {
+        let definitions = self.definitions_of(key.0)?;
+        let hash = self.definitions.get_or_init(Definitions::default).hash(key);
+        let mut places = Vec::new();
+        for place in definitions.with_hash(hash) {
+            let (unit, entry) = self.die(place)?;
+            // In C whatever was found stands in the file's scope.
+            let name = match unit.compiler.c && entry.specification.is_none() {
+                true => entry.name.text(),
+                false => self.qualified_name(unit, &entry)?,
+            };
+            if TagClass::of(entry.tag) == Some(key.0)
+                && name.is_some_and(|name| btf_name(name) == key.1)
+            {
+                places.push(place);
             }
-            found.places.entry(definition.key).or_default().push(definition.place);
         }
-        Ok(self.definitions.get_or_init(|| found))
+        Ok(places)
     }
 
-    /// The definitions in one unit, outside of functions.
-    fn definitions_in(&self, unit: &Unit<'a>) -> Result<Vec<Found<'a>>> {
-        let mut found = Vec::new();
+    /// All definitions of types of the class `class`, and maybe of others.
+    fn definitions_of(&self, class: TagClass) -> Result<&Places> {
+        let definitions = self.definitions.get_or_init(Definitions::default);
+        let is_typedef = class == TagClass::Typedef;
+        let places = if is_typedef { &definitions.typedefs } else { &definitions.tagged };
+        if let Some(places) = places.get() {
+            return Ok(places);
+        }
+        let is_wanted =
+            |tag| TagClass::of(tag).is_some_and(|class| (class == TagClass::Typedef) == is_typedef);
+        let workers = self.for_units_with(Places::new, |found, unit| {
+            self.definitions_in(unit, definitions, is_wanted, found)
+        })?;
+        let mut workers = workers.into_iter().map(|(found, _)| found);
+        let mut all = workers.next().unwrap_or_else(Places::new);
+        workers.for_each(|found| all.append(found));
+        Ok(places.get_or_init(|| all))
+    }
+
+    /// Adds to `found` the definitions in one unit, outside of functions, whose tags are `wanted`.
+    fn definitions_in(
+        &self,
+        unit: &Unit<'a>,
+        definitions: &Definitions<'a>,
+        wanted: impl Fn(DwTag) -> bool,
+        found: &mut Places,
+    ) -> Result<()> {
         let mut scopes = Scopes::new();
         let mut walk = Walk::new(self, unit)?;
         walk.next()?;
         // C has no types within types.
         let is_interesting = |tag| TagClass::of(tag).is_some() || is_namespace(tag);
-        while let Some(&entry) =
+        while let Some(entry) =
             walk.next_among(0, |tag, depth| is_interesting(tag) || (unit.compiler.c && depth == 1))?
         {
+            let tag = entry.tag;
             scopes.leave(entry.depth);
-            if !is_interesting(entry.tag) {
+            if !is_interesting(tag) {
                 walk.skip_children()?;
                 continue;
             }
-            if let Some(class) = TagClass::of(entry.tag)
+            if let Some(class) = TagClass::of(tag)
+                && wanted(tag)
                 && !entry.declaration
-                && let Some(name) = self.name_in(unit, &entry, scopes.current())?
+                && let Some(name) = self.name_in(unit, entry, scopes.current())?
             {
-                let key = (class, btf_name(name));
-                found.push(Found { key, place: entry.at, completes: entry.specification });
+                found.add(definitions.hash(&(class, btf_name(name))), entry.at);
+                if let Some(declaration) = entry.specification {
+                    found.completed.insert(declaration, entry.at);
+                }
             }
-            let enters = is_scope(entry.tag) && entry.has_children && !unit.compiler.c;
-            match enters || is_namespace(entry.tag) {
-                true => scopes.enter(self, &entry),
+            let enters = is_scope(tag) && entry.has_children && !unit.compiler.c;
+            match enters || is_namespace(tag) {
+                true => scopes.enter(self, entry),
                 false => walk.skip_children()?,
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The name of `entry`, which stands in `scope`.
@@ -185,38 +270,130 @@ impl<'a> DebugInfo<'a> {
         }))
     }
 
+    /// Reads the type at `die` into `raw`.
+    fn read_type(&self, die: DieRef, raw: &mut RawType<'a>) -> Result<()> {
+        let unit = self.unit(self.unit_of(die)?)?;
+        let mut walk = Walk::at(self, unit, die)?;
+        let Some(&entry) = walk.next()? else { return Ok(()) };
+        raw.read(self, unit, &mut walk, &entry)
+    }
+
     fn layout(&self, die: DieRef) -> Result<Layout<'a>> {
-        let (unit, entry) = self.die(die)?;
         let mut raw = RawType::default();
-        let mut walk = Walk::at(self, unit, entry.at)?;
-        walk.next()?;
-        raw.read(self, unit, &mut walk, &entry)?;
-        let mut parts = Vec::new();
-        for part in &raw.parts {
-            parts.push(LayoutPart {
-                name: part.name.bytes(),
-                place: (part.bit_offset, part.bits),
-                value: part.value,
-                ty: self.c_name(part.ty)?,
-            });
+        self.read_type(die, &mut raw)?;
+        let target = self.spelling(raw.target)?;
+        let types = raw.parts.iter().map(|part| self.spelling(part.ty));
+        let types = types.collect::<Result<_>>()?;
+        Ok(Layout { raw, target, types })
+    }
+
+    /// Whether `raw` has all in common with `layout` that definitions of one type must have.
+    fn is_laid_out(&self, raw: &RawType<'a>, layout: &Layout<'a>) -> Result<bool> {
+        let Layout { raw: first, target, types } = layout;
+        if raw.size != first.size || raw.parts.len() != first.parts.len() {
+            return Ok(false);
         }
-        Ok(Layout { size: raw.size, target: self.c_name(raw.target)?, parts })
+        if !self.is_spelled(raw.target, first.target, target)? {
+            return Ok(false);
+        }
+        for ((part, other), ty) in raw.parts.iter().zip(&first.parts).zip(types) {
+            let is_same = (part.bit_offset, part.bits) == (other.bit_offset, other.bits)
+                && part.value == other.value
+                && is_same_name(part.name, other.name);
+            if !is_same || !self.is_spelled(part.ty, other.ty, ty)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What C makes of the type at `die`.
+    fn spelling(&self, die: Option<DieRef>) -> Result<Spelling<'a>> {
+        let (mut spelling, mut at) = (Vec::new(), die);
+        while spelling.len() < MAX_SPELLING {
+            let Some(die) = at else { break };
+            let (_, entry) = self.die(die)?;
+            if !is_layer(entry.tag) {
+                // A name that is that of a declaration is not compared here: no tag is like null.
+                let is_borrowed = entry.name.is_missing() && entry.specification.is_some();
+                let tag = if is_borrowed { gimli::DW_TAG_null } else { entry.tag };
+                spelling.push((tag, entry.name));
+                break;
+            }
+            spelling.push((entry.tag, RawName::default()));
+            at = entry.ty;
+        }
+        Ok(spelling)
+    }
+
+    /// Whether C spells the type at `die` as the one at `other`, whose spelling is `spelling`.
+    fn is_spelled(
+        &self,
+        die: Option<DieRef>,
+        other: Option<DieRef>,
+        spelling: &Spelling<'a>,
+    ) -> Result<bool> {
+        if die == other || self.is_like(die, spelling)? {
+            return Ok(true);
+        }
+        // What is made up differently may still be spelled alike.
+        Ok(self.c_name(die)? == self.c_name(other)?)
+    }
+
+    /// Whether the type at `die` consists of the same as the one with the spelling `spelling`.
+    fn is_like(&self, die: Option<DieRef>, spelling: &Spelling<'a>) -> Result<bool> {
+        let mut at = die;
+        for (place, (tag, name)) in spelling.iter().enumerate() {
+            let Some(die) = at else { return Ok(false) };
+            let (_, entry) = self.die(die)?;
+            let is_end = !is_layer(*tag);
+            if entry.tag != *tag || (is_end && !is_same_name(entry.name, *name)) {
+                return Ok(false);
+            }
+            if is_end {
+                return Ok(!name.is_missing() || entry.specification.is_none());
+            }
+            if place + 1 == MAX_SPELLING {
+                return Ok(false);
+            }
+            at = entry.ty;
+        }
+        Ok(at.is_none())
     }
 }
 
-/// What two definitions of one type must have in common.
-#[derive(PartialEq)]
-struct Layout<'a> {
-    size: u64,
-    /// What a typedef stands for.
-    target: String,
-    parts: Vec<LayoutPart<'a>>,
+/// Parts of a type that are compared one by one; hardly one has as many.
+const MAX_SPELLING: usize = 16;
+
+/// Whether a type with that tag puts something around another one where C spells it.
+fn is_layer(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        gimli::DW_TAG_pointer_type
+            | gimli::DW_TAG_reference_type
+            | gimli::DW_TAG_rvalue_reference_type
+            | gimli::DW_TAG_array_type
+            | gimli::DW_TAG_const_type
+            | gimli::DW_TAG_volatile_type
+            | gimli::DW_TAG_restrict_type
+            | gimli::DW_TAG_atomic_type
+    )
 }
 
-#[derive(PartialEq)]
-struct LayoutPart<'a> {
-    name: &'a [u8],
-    place: (u64, u64),
-    value: i128,
-    ty: String,
+/// Whether two names are the same. Where the linker has merged strings they are at one place.
+fn is_same_name(one: RawName<'_>, other: RawName<'_>) -> bool {
+    let is_same_place = one.address() == other.address() && !one.is_missing();
+    is_same_place || one.bytes() == other.bytes()
+}
+
+/// What a type consists of, the outermost first: tags, and the name of what ends it.
+type Spelling<'a> = Vec<(DwTag, RawName<'a>)>;
+
+/// What two definitions of one type must have in common.
+struct Layout<'a> {
+    raw: RawType<'a>,
+    /// What a typedef stands for.
+    target: Spelling<'a>,
+    /// The types of the parts.
+    types: Vec<Spelling<'a>>,
 }

@@ -300,10 +300,8 @@ impl<'a> Entry<'a> {
                     _ => self.code,
                 }
             }
-            dw::DW_AT_ranges => {
-                if self.code == Code::None {
-                    self.code = Code::Ranges(attribute.value());
-                }
+            dw::DW_AT_ranges if self.code == Code::None => {
+                self.code = Code::Ranges(attribute.value());
             }
             dw::DW_AT_decl_file => self.decl_file = number(value).unwrap_or_default(),
             dw::DW_AT_decl_line => self.decl_line = number(value).unwrap_or_default(),

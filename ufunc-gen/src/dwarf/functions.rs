@@ -2,14 +2,13 @@
 //! The application's functions.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
+use hashbrown::HashMap;
 
-use super::entry::{DieRef, Entry};
+use super::entry::{Code, DieRef, Entry};
 use super::scope::{Scopes, is_namespace};
-use super::unit::Compiler;
 use super::{DebugInfo, MAX_CHAIN, Source, Unit, UnitIndex, Walk};
 
 /// A function that the application defines, as its source declares it.
@@ -69,181 +68,323 @@ impl Function<'_> {
     /// The name under which the linker knows the function.
     pub fn symbol(&self) -> &str {
         // Without a linkage name the symbol is the bare name, whatever is around it: `extern "C"`.
-        let bare = || self.name.rsplit("::").next().unwrap_or_default();
-        self.linkage_name.as_deref().unwrap_or_else(bare)
+        self.linkage_name.as_deref().unwrap_or_else(|| bare(&self.name))
     }
 
     /// Whether `wanted` is this function's name, with or without namespaces, or its symbol.
     pub fn is_called(&self, wanted: &str) -> bool {
         self.symbol() == wanted
             || self.name == wanted
-            || self.name.rsplit("::").next() == Some(wanted)
+            || bare(&self.name) == wanted
             || wanted.strip_prefix("::") == Some(&self.name)
+    }
+}
+
+/// `name` without the namespaces around it.
+pub(crate) fn bare(name: &str) -> &str {
+    // Nearly all names have no colon, and are quicker looked through for one than for two.
+    match memchr::memchr(b':', name.as_bytes()) {
+        None => name,
+        Some(_) => name.rsplit("::").next().unwrap_or_default(),
     }
 }
 
 /// What one `DW_TAG_subprogram` says; a function may be spread over several.
 struct Subprogram<'a> {
-    unit: UnitIndex,
-    compiler: Compiler,
-    /// Namespaces around it, `outer::inner::`.
-    scope: Arc<str>,
-    entry: Entry<'a>,
-    params: Vec<Parameter<'a>>,
-    unspecified: bool,
+    at: DieRef,
+    /// The entry that it completes.
+    origin: Option<DieRef>,
+    /// Where its code begins.
     address: Option<u64>,
+    altered: bool,
+    /// Whether the function is another file's unless something completes this.
+    declaration: bool,
+    /// The function, if this is the entry with the name and somebody wants it.
+    function: Option<Box<Function<'a>>>,
+}
+
+/// A declaration with nothing but a name and types, and what is around it. Every file has hundreds
+/// of them, and hardly one is ever completed.
+type Declared = (DieRef, Arc<str>);
+
+/// What several entries say of one function.
+struct Root {
+    at: DieRef,
+    addresses: Vec<u64>,
+    altered: bool,
 }
 
 impl<'a> DebugInfo<'a> {
     /// All functions that the application defines, in the order of the debug information.
     pub fn functions(&self) -> Result<Vec<Function<'a>>> {
-        let units = self.for_units(|unit| self.subprograms(unit))?;
-        let subprograms: Vec<_> = units.into_iter().flatten().collect();
-        let places: HashMap<DieRef, usize> =
-            subprograms.iter().enumerate().map(|(at, found)| (found.entry.at, at)).collect();
-        // Code addresses belong to the declaring entry, which may be far from the one with code.
-        let mut addresses = HashMap::<DieRef, Vec<u64>>::new();
-        let mut altered = HashSet::new();
-        let mut declaring = Vec::new();
-        for subprogram in &subprograms {
-            let root = self.declaring(subprogram, &places, &subprograms)?;
-            let found = addresses.entry(root).or_insert_with(|| {
-                declaring.push(root);
-                Vec::new()
-            });
-            found.extend(subprogram.address);
-            if subprogram.entry.altered {
-                altered.insert(root);
-            }
-        }
+        self.functions_among(|_| true)
+    }
+
+    /// The functions that the application defines and that are `wanted`, in the order of the debug
+    /// information. `wanted` is asked before parameters and addresses are known; of others these
+    /// are not even read.
+    pub fn functions_among(
+        &self,
+        wanted: impl Fn(&Function<'a>) -> bool + Sync,
+    ) -> Result<Vec<Function<'a>>> {
+        let units = self.for_units(|unit| self.subprograms(unit, &wanted))?;
+        let mut subprograms: Vec<_> = units.into_iter().flatten().collect();
         let mut functions = Vec::new();
-        for root in declaring {
-            let mut addresses = addresses.remove(&root).unwrap_or_default();
+        for Root { at, mut addresses, altered } in self.roots(&subprograms)? {
             addresses.sort_unstable();
             addresses.dedup();
-            let read;
-            let subprogram = match places.get(&root) {
-                Some(&place) => &subprograms[place],
-                None => {
-                    // A method: its declaration is inside a class, where no definitions are.
-                    read = self.subprogram_at(root)?;
-                    &read
+            let (declaration, function) = match position(&subprograms, at) {
+                Some(place) => {
+                    let subprogram = &mut subprograms[place];
+                    (subprogram.declaration, subprogram.function.take())
                 }
+                // A method: its declaration is inside a class, where no definitions are.
+                None => self.function_at(at, Arc::from(""), &wanted)?,
             };
             // A declaration that nothing completes is a function of another file.
-            if subprogram.entry.declaration && addresses.is_empty() {
-                continue;
+            if !(declaration && addresses.is_empty())
+                && let Some(function) = function
+            {
+                functions.push(Function { addresses, altered, ..*function });
             }
-            let function = self.function(subprogram, addresses)?;
-            let altered = altered.contains(&root);
-            functions.extend(function.map(|function| Function { altered, ..function }));
         }
         Ok(functions)
+    }
+
+    /// The entries with names that `subprograms` complete or are, in the order in which they are
+    /// first met.
+    fn roots(&self, subprograms: &[Subprogram<'a>]) -> Result<Vec<Root>> {
+        let mut roots = Vec::<Root>::new();
+        let mut places = HashMap::<DieRef, usize>::new();
+        for subprogram in subprograms {
+            // Code addresses belong to the declaring entry, which may be far from the one with code.
+            let at = self.declaring(subprogram, subprograms)?;
+            let place = *places.entry(at).or_insert_with(|| {
+                roots.push(Root { at, addresses: Vec::new(), altered: false });
+                roots.len() - 1
+            });
+            let root = &mut roots[place];
+            root.addresses.extend(subprogram.address);
+            root.altered |= subprogram.altered;
+        }
+        Ok(roots)
     }
 
     /// The entry that `subprogram` completes, followed to its end: the one with the name.
     fn declaring(
         &self,
         subprogram: &Subprogram<'a>,
-        places: &HashMap<DieRef, usize>,
         subprograms: &[Subprogram<'a>],
     ) -> Result<DieRef> {
-        let mut at = subprogram.entry.at;
-        let mut origin = subprogram.entry.origin();
+        let mut at = subprogram.at;
+        let mut origin = subprogram.origin;
         for _ in 0..MAX_CHAIN {
             let Some(next) = origin else { break };
             at = next;
-            origin = match places.get(&next) {
-                Some(&place) => subprograms[place].entry.origin(),
+            origin = match position(subprograms, next) {
+                Some(place) => subprograms[place].origin,
                 None => self.die(next)?.1.origin(),
             };
         }
         Ok(at)
     }
 
-    /// The subprograms of `unit` that stand in the file's or a namespace's scope.
-    fn subprograms(&self, unit: &Unit<'a>) -> Result<Vec<Subprogram<'a>>> {
-        let mut found = Vec::<Subprogram<'a>>::new();
+    /// The subprograms of `unit` that stand in the file's or a namespace's scope, but for those
+    /// that can have no part in a function which is `wanted`.
+    fn subprograms(
+        &self,
+        unit: &Unit<'a>,
+        wanted: &impl Fn(&Function<'a>) -> bool,
+    ) -> Result<Vec<Subprogram<'a>>> {
+        let (mut found, mut declared) = (Vec::<Subprogram<'a>>::new(), Vec::<Declared>::new());
         let mut scopes = Scopes::new();
-        let mut inside: Option<isize> = None;
         let mut walk = Walk::new(self, unit)?;
         walk.next()?;
-        while let Some(&entry) = walk.next()? {
-            let depth = entry.depth;
-            if let (Some(function), Some(subprogram)) = (inside, found.last_mut())
-                && depth > function
-            {
-                subprogram.add_parameter(&entry);
-                walk.skip_children()?;
-                continue;
-            }
-            inside = None;
-            scopes.leave(depth);
+        while let Some(entry) = walk.next()? {
+            scopes.leave(entry.depth);
             match entry.tag {
-                tag if is_namespace(tag) => scopes.enter(self, &entry),
-                gimli::DW_TAG_subprogram => {
-                    inside = Some(depth);
-                    let scope = Arc::clone(scopes.current());
-                    found.push(self.subprogram(unit, scope, entry));
+                tag if is_namespace(tag) => {
+                    scopes.enter(self, entry);
+                    continue;
                 }
-                _ => walk.skip_children()?,
+                gimli::DW_TAG_subprogram if is_bare_declaration(entry) => {
+                    declared.push((entry.at, Arc::clone(scopes.current())));
+                }
+                gimli::DW_TAG_subprogram => {
+                    found.push(self.subprogram(unit, scopes.current(), entry, wanted)?);
+                }
+                _ => {}
             }
+            walk.skip_children()?;
         }
+        self.add_completed(unit, &mut found, declared, wanted)?;
+        self.leave_unwanted_out(unit, &mut found, wanted)?;
         Ok(found)
     }
 
-    /// The subprogram at `place`, wherever it stands.
-    fn subprogram_at(&self, place: DieRef) -> Result<Subprogram<'a>> {
-        let (unit, entry) = self.die(place)?;
-        let mut subprogram = self.subprogram(unit, Arc::from(""), entry);
-        let mut walk = Walk::at(self, unit, place)?;
-        walk.next()?;
-        while let Some(entry) = walk.next_child(0)? {
-            subprogram.add_parameter(entry);
+    /// Takes away those of `subprograms`, which are all of `unit`, that have no part in a function
+    /// which is `wanted`.
+    fn leave_unwanted_out(
+        &self,
+        unit: &Unit<'a>,
+        subprograms: &mut Vec<Subprogram<'a>>,
+        wanted: &impl Fn(&Function<'a>) -> bool,
+    ) -> Result<()> {
+        let mut kept = Vec::with_capacity(subprograms.len());
+        for subprogram in &*subprograms {
+            kept.push(match root_within(subprograms, subprogram) {
+                Within::Root(root) => root.function.is_some() || self.refers_elsewhere(),
+                Within::Leaves(place) => self.may_be_wanted(unit, place, wanted)?,
+                Within::Endless => true,
+            });
         }
-        Ok(subprogram)
+        let mut kept = kept.into_iter();
+        subprograms.retain(|_| kept.next().unwrap_or(true));
+        Ok(())
     }
 
-    fn subprogram(&self, unit: &Unit<'a>, scope: Arc<str>, entry: Entry<'a>) -> Subprogram<'a> {
-        let address = self.address(unit, &entry);
-        let (params, unspecified) = (Vec::new(), false);
-        let compiler = unit.compiler;
-        Subprogram { unit: unit.index, compiler, scope, entry, params, unspecified, address }
+    /// Whether the entry at `place`, of a class or of another unit, can stand for a function that
+    /// is `wanted`. Those of `unit` are looked at now, while it is open.
+    fn may_be_wanted(
+        &self,
+        unit: &Unit<'a>,
+        place: DieRef,
+        wanted: &impl Fn(&Function<'a>) -> bool,
+    ) -> Result<bool> {
+        if self.unit_of(place)? != unit.index() {
+            return Ok(true);
+        }
+        let mut walk = Walk::at(self, unit, place)?;
+        Ok(match walk.next()? {
+            Some(entry) if entry.origin().is_none() => {
+                self.function(unit, "", entry, wanted)?.is_some()
+            }
+            _ => true,
+        })
     }
 
-    /// The function that `subprogram`, a declaring entry, stands for; `None` if it has no name.
+    /// Adds to `found`, the subprograms of `unit`, those of the `declared` ones that some of them,
+    /// or those of another unit, may complete.
+    fn add_completed(
+        &self,
+        unit: &Unit<'a>,
+        found: &mut Vec<Subprogram<'a>>,
+        declared: Vec<Declared>,
+        wanted: &impl Fn(&Function<'a>) -> bool,
+    ) -> Result<()> {
+        let mut completed: Vec<_> = found.iter().filter_map(|found| found.origin).collect();
+        completed.sort_unstable();
+        for (at, scope) in declared {
+            if !self.refers_elsewhere() && completed.binary_search(&at).is_err() {
+                continue;
+            }
+            let mut walk = Walk::at(self, unit, at)?;
+            if let Some(entry) = walk.next()? {
+                found.push(self.subprogram(unit, &scope, entry, wanted)?);
+            }
+        }
+        found.sort_by_key(|subprogram| subprogram.at);
+        Ok(())
+    }
+
+    fn subprogram(
+        &self,
+        unit: &Unit<'a>,
+        scope: &Arc<str>,
+        entry: &Entry<'a>,
+        wanted: &impl Fn(&Function<'a>) -> bool,
+    ) -> Result<Subprogram<'a>> {
+        let origin = entry.origin();
+        let function = match origin {
+            None => self.function(unit, scope, entry, wanted)?,
+            Some(_) => None,
+        };
+        Ok(Subprogram {
+            at: entry.at,
+            origin,
+            address: self.address(unit, entry),
+            altered: entry.altered,
+            declaration: entry.declaration,
+            function,
+        })
+    }
+
+    /// The function that the entry at `place` declares in `scope`, if it is `wanted`, and whether
+    /// that is but a declaration.
+    #[expect(clippy::type_complexity, reason = "a name would say no more")]
+    fn function_at(
+        &self,
+        place: DieRef,
+        scope: Arc<str>,
+        wanted: &impl Fn(&Function<'a>) -> bool,
+    ) -> Result<(bool, Option<Box<Function<'a>>>)> {
+        let (unit, entry) = self.die(place)?;
+        Ok((entry.declaration, self.function(unit, &scope, &entry, wanted)?))
+    }
+
+    /// The function that `entry`, a declaring one of `unit`, stands for, without its addresses;
+    /// `None` if it has no name or is not `wanted`.
     fn function(
         &self,
-        subprogram: &Subprogram<'a>,
-        addresses: Vec<u64>,
-    ) -> Result<Option<Function<'a>>> {
-        let Subprogram { entry, compiler, .. } = subprogram;
+        unit: &Unit<'a>,
+        scope: &str,
+        entry: &Entry<'a>,
+        wanted: &impl Fn(&Function<'a>) -> bool,
+    ) -> Result<Option<Box<Function<'a>>>> {
         let Some(name) = entry.name.text() else { return Ok(None) };
-        let name = match &*subprogram.scope {
+        let name = match scope {
             "" => name,
             scope => Cow::Owned(format!("{scope}{name}")),
         };
-        let parameters_end = match subprogram.unspecified {
-            _ if !entry.prototyped && subprogram.params.is_empty() && compiler.c => {
+        let mut function = Function {
+            linkage_name: entry.linkage_name.text().filter(|linkage_name| *linkage_name != name),
+            name,
+            external: entry.external,
+            return_type: entry.ty,
+            params: Vec::new(),
+            parameters_end: ParametersEnd::Fixed,
+            method: entry.object_pointer,
+            addresses: Vec::new(),
+            altered: false,
+            by_llvm: unit.compiler.llvm,
+            source: None,
+            declared: (unit.index(), entry.decl_file, entry.decl_line),
+        };
+        if !wanted(&function) {
+            return Ok(None);
+        }
+        let variadic = self.read_parameters(unit, entry, &mut function.params)?;
+        function.parameters_end = match variadic {
+            _ if !entry.prototyped && function.params.is_empty() && unit.compiler.c => {
                 ParametersEnd::Unprototyped
             }
             true => ParametersEnd::Variadic,
             false => ParametersEnd::Fixed,
         };
-        Ok(Some(Function {
-            linkage_name: entry.linkage_name.text().filter(|linkage_name| *linkage_name != name),
-            name,
-            external: entry.external,
-            return_type: entry.ty,
-            params: subprogram.params.clone(),
-            parameters_end,
-            method: entry.object_pointer,
-            addresses,
-            altered: false,
-            by_llvm: compiler.llvm,
-            source: None,
-            declared: (subprogram.unit, entry.decl_file, entry.decl_line),
-        }))
+        Ok(Some(Box::new(function)))
+    }
+
+    /// Reads the parameters of `entry`, a function of `unit`; says whether more may follow.
+    fn read_parameters(
+        &self,
+        unit: &Unit<'a>,
+        entry: &Entry<'a>,
+        params: &mut Vec<Parameter<'a>>,
+    ) -> Result<bool> {
+        let mut variadic = false;
+        let mut walk = Walk::at(self, unit, entry.at)?;
+        walk.next()?;
+        while let Some(child) = walk.next_child(0)? {
+            match child.tag {
+                gimli::DW_TAG_formal_parameter => {
+                    let name = child.name.text().unwrap_or_default();
+                    params.push(Parameter { name, ty: child.ty });
+                }
+                gimli::DW_TAG_unspecified_parameters => variadic = true,
+                _ => {}
+            }
+        }
+        Ok(variadic)
     }
 
     /// `function`, which then says where its source declares it. To look that up for all of them
@@ -255,16 +396,38 @@ impl<'a> DebugInfo<'a> {
     }
 }
 
-impl<'a> Subprogram<'a> {
-    /// Takes note of `entry`, a child, if it says something of the parameters.
-    fn add_parameter(&mut self, entry: &Entry<'a>) {
-        match entry.tag {
-            gimli::DW_TAG_formal_parameter => {
-                let name = entry.name.text().unwrap_or_default();
-                self.params.push(Parameter { name, ty: entry.ty });
-            }
-            gimli::DW_TAG_unspecified_parameters => self.unspecified = true,
-            _ => {}
+/// The place of the entry at `at` in `subprograms`, which are in the order of theirs.
+fn position(subprograms: &[Subprogram<'_>], at: DieRef) -> Option<usize> {
+    subprograms.binary_search_by_key(&at, |subprogram| subprogram.at).ok()
+}
+
+/// Whether `entry` is a declaration that says nothing of code.
+fn is_bare_declaration(entry: &Entry<'_>) -> bool {
+    entry.declaration && entry.origin().is_none() && entry.code == Code::None && !entry.altered
+}
+
+/// Where the entry with the name is that a subprogram completes or is.
+enum Within<'s, 'a> {
+    /// Among those that it was looked for in.
+    Root(&'s Subprogram<'a>),
+    /// This one is the first on the way there that is not.
+    Leaves(DieRef),
+    /// They refer to each other.
+    Endless,
+}
+
+/// Where the entry with the name is that `subprogram`, one of `subprograms`, completes or is.
+fn root_within<'s, 'a>(
+    subprograms: &'s [Subprogram<'a>],
+    subprogram: &'s Subprogram<'a>,
+) -> Within<'s, 'a> {
+    let mut at = subprogram;
+    for _ in 0..MAX_CHAIN {
+        let Some(origin) = at.origin else { return Within::Root(at) };
+        match position(subprograms, origin) {
+            Some(place) => at = &subprograms[place],
+            None => return Within::Leaves(origin),
         }
     }
+    Within::Endless
 }

@@ -221,8 +221,8 @@ impl<'a> DebugInfo<'a> {
 
     fn bad_header(&self, shown: &str, section: u16) -> String {
         let name = self.sections[usize::from(section)].name;
-        let known = self.units.iter().filter(|unit| unit.section == section);
-        let (number, last) = (known.clone().count(), known.last());
+        let mut known = self.units.iter().filter(|unit| unit.section == section);
+        let (number, last) = (known.clone().count(), known.next_back());
         let at = last.map_or(0, |unit| unit.start + unit.len());
         format!(
             "failed to read the header of unit {number}, at offset {at:#x} of {name} of {shown}"

@@ -148,27 +148,28 @@ impl Plans {
         Plans((0..count).map(|_| OnceLock::new()).collect())
     }
 
-    /// The plan for the abbreviation `code` of `unit`.
+    /// The plan for the abbreviation `code`, if it was made before.
     #[inline]
-    pub(super) fn get<'u>(
-        &'u self,
-        unit: &'u Unit<'_>,
-        code: u64,
-        made: &'u mut Option<Plan>,
-    ) -> Result<&'u Plan> {
-        let place = code.checked_sub(1).and_then(|index| self.0.get(index as usize));
-        if let Some(plan) = place.and_then(OnceLock::get) {
-            return Ok(plan);
-        }
+    pub(super) fn made(&self, code: u64) -> Option<&Plan> {
+        self.0.get((code as usize).wrapping_sub(1))?.get()
+    }
+
+    /// Makes the plan for the abbreviation `code` of `unit`: kept, unless it is one of those whose
+    /// numbers have gaps.
+    #[cold]
+    pub(super) fn make(&self, unit: &Unit<'_>, code: u64) -> Result<Option<Plan>> {
         let abbreviation = unit.abbreviations.get(code);
         let abbreviation =
             abbreviation.with_context(|| format!("there is no abbreviation {code}"))?;
         let plan = Plan::new(abbreviation, &unit.header);
-        Ok(match place {
-            Some(place) => place.get_or_init(|| plan),
-            // One of those whose numbers have gaps.
-            None => made.insert(plan),
-        })
+        match self.0.get((code as usize).wrapping_sub(1)) {
+            // Another thread may have been faster, with the same plan.
+            Some(place) => {
+                drop(place.set(plan));
+                Ok(None)
+            }
+            None => Ok(Some(plan)),
+        }
     }
 }
 

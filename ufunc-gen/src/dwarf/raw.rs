@@ -308,7 +308,7 @@ impl<'a> RawType<'a> {
         let has_bits = self.parts.iter().any(|part| part.bits > 0);
         let is_near = |part: &RawPart<'_>| part.bit_offset <= MAX_BITFIELD_OFFSET.into();
         let fits = u32::try_from(self.size).is_ok()
-            && self.parts.len() <= MAX_VLEN - 1
+            && self.parts.len() < MAX_VLEN
             && self.parts.iter().all(fits)
             && (!has_bits || self.parts.iter().all(is_near));
         if !fits {

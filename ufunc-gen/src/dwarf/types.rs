@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The application's types as BTF, those that somebody asks for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use anyhow::{Context as _, Result, bail};
 use gimli::constants as dw;
+use hashbrown::HashMap;
 
 use super::entry::{DieRef, Entry};
 use super::raw::{Kind, RawPart, RawType};
@@ -85,8 +86,10 @@ impl<'d, 'a> TypeReader<'d, 'a> {
     /// [`TypeReader::new`] was given.
     pub fn finish(mut self) -> Result<Vec<Type<'a>>> {
         while let Some((die, id)) = self.queue.pop_front() {
-            let (unit, entry) = self.debug.die(die)?;
-            let ty = self.read(unit, &entry).with_context(|| {
+            let unit = self.debug.unit(self.debug.unit_of(die)?)?;
+            let mut walk = Walk::at(self.debug, unit, die)?;
+            let entry = walk.next()?.copied().context("a type is no entry")?;
+            let ty = self.read(unit, walk, &entry).with_context(|| {
                 let source = self.debug.source(unit, entry.decl_file, entry.decl_line);
                 let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
                 format!("failed to read the type at {}{source}", self.debug.place(die))
@@ -110,10 +113,14 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             && entry.name.bytes() == b"int"
     }
 
-    fn read(&mut self, unit: &Unit<'a>, entry: &Entry<'a>) -> Result<Type<'a>> {
+    /// The type `entry` of `unit`, which `walk` has come to.
+    fn read(
+        &mut self,
+        unit: &Unit<'a>,
+        mut walk: Walk<'_, 'a>,
+        entry: &Entry<'a>,
+    ) -> Result<Type<'a>> {
         let mut raw = std::mem::take(&mut self.raw);
-        let mut walk = Walk::at(self.debug, unit, entry.at)?;
-        walk.next()?;
         raw.read(self.debug, unit, &mut walk, entry)?;
         let name = match entry.tag {
             dw::DW_TAG_base_type => base_type_name(entry.name.text().unwrap_or_default()),

@@ -113,8 +113,16 @@ impl<'u, 'a> Walk<'u, 'a> {
             self.depth -= 1;
             return Ok(false);
         }
-        let mut made = None;
-        let plan = self.unit.plans.get(self.unit, code, &mut made)?;
+        let plans = &self.unit.plans;
+        let rare;
+        let plan = match plans.made(code) {
+            Some(plan) => plan,
+            None => {
+                rare = plans.make(self.unit, code)?;
+                let plan = plans.made(code).or(rare.as_ref());
+                plan.with_context(|| format!("there is no abbreviation {code}"))?
+            }
+        };
         if plan.has_children {
             self.depth += 1;
         }

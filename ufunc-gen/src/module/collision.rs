@@ -2,14 +2,14 @@
 //! Names that the kernel has taken: `btf_check_kfunc_name()` in `kernel/bpf/btf.c` refuses a
 //! module whose kfunc is called like a function of the kernel's own.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use hashbrown::HashSet;
 use object::{Object as _, ObjectSection as _};
 
-use crate::btf::Type;
 use crate::btf::decode::Btf;
 use crate::kernel::{BTF_SECTION, SYSFS_BTF, VMLINUX};
 
@@ -34,21 +34,18 @@ pub fn check<'n>(vmlinux: &Path, names: impl IntoIterator<Item = &'n str>) -> Re
         file
     };
     let btf = Btf::parse(&bytes).with_context(context)?;
-    let wanted: HashSet<&str> = names.into_iter().collect();
-    let mut taken = Vec::new();
-    for item in btf.types() {
-        let (_, ty) = item.with_context(context)?;
-        if let Type::Func { name, .. } = &ty
-            && wanted.contains(name.as_ref())
-            && !taken.contains(name)
-        {
-            taken.push(name.clone());
+    let wanted: HashSet<&[u8]> = names.into_iter().map(str::as_bytes).collect();
+    let mut taken = BTreeSet::new();
+    for function in btf.functions() {
+        let name = function.with_context(context)?;
+        if wanted.contains(name) {
+            taken.insert(String::from_utf8_lossy(name));
         }
     }
     if taken.is_empty() {
         return Ok(());
     }
-    taken.sort();
+    let taken: Vec<_> = taken.into_iter().collect();
     bail!(
         "the kernel has functions of its own called {} (in {}) and would refuse the module; rename all kfuncs with --prefix, for example --prefix app_",
         taken.join(", "),

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a function's name to the function and its code.
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
 
 use anyhow::{Result, anyhow, bail};
+use hashbrown::HashMap;
 
 use super::{Origin, Request};
 use crate::dwarf::DebugInfo;
-use crate::dwarf::functions::Function;
-use crate::elf::{FunctionSymbol, Host};
+use crate::dwarf::functions::{Function, bare};
+pub(super) use crate::elf::Functions as Symbols;
+use crate::elf::Host;
 
 /// A function and where its code is.
 pub(super) struct Located<'a> {
@@ -16,8 +18,49 @@ pub(super) struct Located<'a> {
     pub(super) address: u64,
 }
 
-/// Symbols of functions with the addresses that they stand for.
-pub(super) type Symbols<'a> = HashMap<&'a [u8], Vec<FunctionSymbol>>;
+/// The functions that were read, by what they are called.
+pub(super) struct Known<'d, 'a> {
+    debug: &'d DebugInfo<'a>,
+    functions: Vec<Function<'a>>,
+    /// Places of the functions by the last parts of their names and symbols.
+    places: HashMap<String, Vec<usize>>,
+    /// All functions of the application, once somebody asked for one that there is not.
+    every: OnceCell<Vec<Function<'a>>>,
+}
+
+impl<'d, 'a> Known<'d, 'a> {
+    /// Of all functions in `debug`, `functions` are those that matter.
+    pub(super) fn new(debug: &'d DebugInfo<'a>, functions: Vec<Function<'a>>) -> Self {
+        let mut places = HashMap::<_, Vec<_>>::new();
+        for (place, function) in functions.iter().enumerate() {
+            let (name, symbol) = (bare(&function.name), bare(function.symbol()));
+            places.entry_ref(name).or_default().push(place);
+            if name != symbol {
+                places.entry_ref(symbol).or_default().push(place);
+            }
+        }
+        Known { debug, functions, places, every: OnceCell::new() }
+    }
+
+    /// The functions, in the order of the debug information.
+    pub(super) fn all(&self) -> &[Function<'a>] {
+        &self.functions
+    }
+
+    /// Those called `wanted`.
+    fn called(&self, wanted: &str) -> impl Iterator<Item = &Function<'a>> {
+        let places = self.places.get(bare(wanted)).map(Vec::as_slice).unwrap_or_default();
+        let functions = places.iter().map(|&place| &self.functions[place]);
+        functions.filter(move |function| function.is_called(wanted))
+    }
+
+    /// The symbols of all functions of the application, even of those that do not matter.
+    fn every_symbol(&self) -> impl Iterator<Item = &str> {
+        // They were read without an error before.
+        let every = self.every.get_or_init(|| self.debug.functions().unwrap_or_default());
+        every.iter().map(|function| function.symbol())
+    }
+}
 
 /// The function that `request` names.
 ///
@@ -25,12 +68,12 @@ pub(super) type Symbols<'a> = HashMap<&'a [u8], Vec<FunctionSymbol>>;
 pub(super) fn find<'a>(
     host: &Host<'_>,
     debug: &DebugInfo<'a>,
-    functions: &[Function<'a>],
+    functions: &Known<'_, 'a>,
     symbols: &Symbols<'_>,
     request: &Request,
 ) -> Result<Located<'a>> {
     let wanted = request.function.as_str();
-    let called = functions.iter().filter(|function| function.is_called(wanted));
+    let called = functions.called(wanted);
     let mut candidates: Vec<_> = called.map(|function| debug.with_source(function)).collect();
     if let Some(file) = &request.source {
         candidates.retain(|function| function.source.as_ref().is_some_and(|at| at.is_in(file)));
@@ -155,11 +198,11 @@ fn no_code(function: &Function<'_>, symbols: &Symbols<'_>) -> String {
 fn missing(
     host: &Host<'_>,
     debug: &DebugInfo<'_>,
-    functions: &[Function<'_>],
+    functions: &Known<'_, '_>,
     wanted: &str,
 ) -> String {
     let mut message = format!("{} defines no function {wanted:?}", host.path().display());
-    let names = functions.iter().map(|function| function.symbol());
+    let names = functions.every_symbol();
     // `item_update` rather means `do_item_update` than `item_get`.
     let similarity = |name: &str| match wanted.len() > 3 && name.contains(wanted) {
         true => 1.0 + strsim::jaro_winkler(wanted, name),

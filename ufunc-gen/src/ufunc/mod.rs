@@ -21,9 +21,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Result, anyhow, bail, ensure};
+use hashbrown::HashSet;
 
 use crate::dwarf::DebugInfo;
-use crate::dwarf::functions::{Function, ParametersEnd};
+use crate::dwarf::functions::{Function, ParametersEnd, bare};
 use crate::elf::Host;
 use crate::ident;
 use crate::kernel::{self, KFUNC_SET_MAX, RESERVED_SYMBOLS, kf};
@@ -31,7 +32,7 @@ use crate::metadata::Role;
 use infer::Inferred;
 use infer::left_out::{self, LeftOut};
 use infer::verbs::Verbs;
-use locate::Located;
+use locate::{Known, Located, Symbols};
 use policy::Policy;
 use signature::Signature;
 
@@ -135,15 +136,20 @@ pub struct Chosen<'a> {
 /// Fails if functions that were asked for cannot be found or lent, naming each, and if there is
 /// none at all.
 pub fn choose<'a>(host: &Host<'_>, debug: &DebugInfo<'a>, choice: &Choice) -> Result<Chosen<'a>> {
-    let functions = debug.functions()?;
     let symbols = host.functions();
-    let annotations = annotation::read(host)?;
+    let annotations = annotation::read(host);
+    let functions = {
+        let interest = interest(choice, annotations.as_deref().unwrap_or_default());
+        debug.functions_among(|function| interest.is_in(function, &symbols))?
+    };
+    let functions = Known::new(debug, functions);
+    let annotations = annotations?;
     let Inferred { requests, pairs, left_out } = match &choice.policy {
-        Some(policy) => Inferred { requests: policy.requests(), ..Inferred::default() },
+        Some(policy) => Inferred { requests: policy.requests().to_vec(), ..Inferred::default() },
         None if !annotations.is_empty() => {
             Inferred { requests: annotations, ..Inferred::default() }
         }
-        None if choice.infer => infer::pairs(debug, &functions, &symbols, &choice.prefix)?,
+        None if choice.infer => infer::pairs(debug, functions.all(), &symbols, &choice.prefix)?,
         None => Inferred::default(),
     };
     ensure!(!requests.is_empty(), nothing_to_lend(host, debug, choice, &left_out));
@@ -159,9 +165,47 @@ pub fn choose<'a>(host: &Host<'_>, debug: &DebugInfo<'a>, choice: &Choice) -> Re
         ufuncs.len()
     );
     let mut notes = unprototyped(&ufuncs);
-    notes.extend(callable::notes(debug, &ufuncs)?);
+    // What was inferred can be called: pairs that cannot are left out.
+    if ufuncs.iter().any(|ufunc| !matches!(ufunc.origin, Origin::Inferred(_))) {
+        notes.extend(callable::notes(debug, &ufuncs)?);
+    }
     notes.extend(unreleased(&ufuncs));
     Ok(Chosen { ufuncs, inferred: pairs, left_out, notes })
+}
+
+/// The functions that may have to be looked at: an application has many more.
+enum Interest<'c> {
+    /// Those that somebody asks for by these names.
+    Called(HashSet<&'c str>),
+    /// Those that have code and may be half of a pair.
+    Pairs,
+    /// None.
+    Nothing,
+}
+
+/// What `choice` and `annotations` are interested in.
+fn interest<'c>(choice: &'c Choice, annotations: &'c [Request]) -> Interest<'c> {
+    let requests = match &choice.policy {
+        Some(policy) => policy.requests(),
+        None if !annotations.is_empty() => annotations,
+        None if choice.infer => return Interest::Pairs,
+        None => return Interest::Nothing,
+    };
+    Interest::Called(requests.iter().map(|request| bare(&request.function)).collect())
+}
+
+impl Interest<'_> {
+    fn is_in(&self, function: &Function<'_>, symbols: &Symbols<'_>) -> bool {
+        let symbol = function.symbol();
+        match self {
+            // Whoever is called by a name of several parts is called by the last one, too.
+            Interest::Called(names) => {
+                names.contains(bare(symbol)) || names.contains(bare(&function.name))
+            }
+            Interest::Pairs => symbols.contains_key(symbol.as_bytes()) && infer::has_verb(symbol),
+            Interest::Nothing => false,
+        }
+    }
 }
 
 /// The ufunc that `located` is.

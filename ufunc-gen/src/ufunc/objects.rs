@@ -4,9 +4,8 @@
 //! Files may use one name for different structs. So the types are read as the module's will be,
 //! and equal ones merged: what has one id then is one struct to the verifier.
 
-use std::collections::HashMap;
-
 use anyhow::Result;
+use hashbrown::HashMap;
 
 use crate::btf::dedup::dedup;
 use crate::btf::view::View;

@@ -83,8 +83,8 @@ impl Policy {
     }
 
     /// The functions that it names.
-    pub(super) fn requests(&self) -> Vec<Request> {
-        self.requests.clone()
+    pub(super) fn requests(&self) -> &[Request] {
+        &self.requests
     }
 }
 

@@ -22,6 +22,19 @@ pub(super) fn without_clone(names: &mut Names<'_>, symbol: NameId) -> NameId {
     }
 }
 
+/// Whether the function `symbol` really has the parameter `name`. GCC lists what a constructor or
+/// destructor needs to know of virtual base classes, and makes several functions of it that know:
+/// those for objects that are a part of others are told where the virtual tables are.
+pub(super) fn is_passed(names: &Names<'_>, name: NameId, symbol: NameId) -> bool {
+    match names.text(name) {
+        b"__in_chrg" => false,
+        b"__vtt_parm" => {
+            names.text(symbol).windows(2).any(|letters| matches!(letters, b"C2" | b"D2"))
+        }
+        _ => true,
+    }
+}
+
 /// Puts the function that `place` has the code of into `store`; `None` if it has no name.
 pub(super) fn function<'a>(
     debug: &DebugInfo<'a>,
@@ -47,6 +60,8 @@ pub(super) fn function<'a>(
     if symbol.is_missing() {
         return Ok(None);
     }
+    let symbol = store.names.id(symbol);
+    let symbol = without_clone(&mut store.names, symbol);
     let (mut parts, mut variadic) = (Vec::new(), false);
     if let Some(place) = params {
         let (unit, _) = debug.die(place)?;
@@ -69,7 +84,11 @@ pub(super) fn function<'a>(
     let kind = kind::FUNC_PROTO as u8;
     draft.begin(Head { kind, detail: u8::from(variadic), name: 0, size: 0, target });
     for (number, (name, ty)) in parts.into_iter().enumerate() {
-        let name = match store.names.id(name) {
+        let name = store.names.id(name);
+        if !is_passed(&store.names, name, symbol) {
+            continue;
+        }
+        let name = match name {
             0 => store.names.parameter(number),
             name => name,
         };
@@ -78,8 +97,6 @@ pub(super) fn function<'a>(
     }
     let prototype = store.intern(&draft, (entry.at, 1), Rules::default());
     let (kind, target) = (kind::FUNC as u8, Ref::Record(prototype));
-    let name = store.names.id(symbol);
-    let name = without_clone(&mut store.names, name);
-    draft.begin(Head { kind, detail: u8::from(external), name, size: 0, target });
+    draft.begin(Head { kind, detail: u8::from(external), name: symbol, size: 0, target });
     Ok(Some(store.intern(&draft, (entry.at, 2), Rules::default())))
 }

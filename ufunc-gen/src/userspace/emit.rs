@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::UserspaceBtf;
 use super::names::NameId;
-use super::scan::{ENUM_SIGNED, ENUM_WIDE, INT_BOOL, INT_SIGNED};
+use super::scan::{ENUM_SIGNED, ENUM_WIDE, INT_BOOL, INT_SIGNED, NOTE};
 use super::store::{Key, RecordId, Store};
 use super::variants::{Meaning, Types};
 use crate::btf::dedup::dedup;
@@ -35,8 +35,9 @@ pub(super) fn emit<'s>(
         ids[ty] = FIRST + place as u32;
     }
     let mut counts = [0; Rule::ALL.len()];
-    for &ty in &order {
-        let rules = store.rules[types.record(ty) as usize];
+    let notes = store.ids().filter(|&id| store.head(id).kind == NOTE);
+    for record in order.iter().map(|&ty| types.record(ty)).chain(notes) {
+        let rules = store.rules[record as usize];
         for (count, rule) in counts.iter_mut().zip(Rule::ALL) {
             *count += usize::from(rules.has(rule));
         }
@@ -64,9 +65,10 @@ pub(super) fn emit<'s>(
     out.append(&mut emitter.added);
     counts[Rule::ForeignName as usize] += emitter.rewritten.len();
     fit(&mut out, FIRST);
-    // Records that refer to places may differ in nothing that BTF can say.
-    let mut out = if store.exact.is_empty() { out } else { dedup(out, FIRST).0 };
-    counts[Rule::Refused as usize] += mend(&mut out, pointer).len();
+    // Records that refer to places may differ in nothing that BTF can say, and so may names.
+    let is_certain = store.exact.is_empty() && !emitter.rewrites_collide();
+    let mut out = if is_certain { out } else { dedup(out, FIRST).0 };
+    counts[Rule::Refused as usize] += mend(&mut out, pointer);
     let rules = Rule::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0).collect();
     UserspaceBtf { types: out, pointer, ambiguous: ambiguous.collect(), rules }
 }
@@ -121,6 +123,12 @@ impl<'s> Emitter<'s, '_> {
             self.rewritten.insert(id);
         }
         Cow::Borrowed(name)
+    }
+
+    /// Whether names that had to be changed became the same: `&mut [u8]` and `*mut [u8]`.
+    fn rewrites_collide(&self) -> bool {
+        let mut seen = HashSet::with_capacity(self.rewritten.len());
+        self.rewritten.iter().any(|&id| !seen.insert(&self.names[id as usize]))
     }
 
     fn add(&mut self, ty: Type<'s>) -> TypeId {

@@ -86,10 +86,9 @@ fn keep(types: Vec<Type<'_>>, roots: Vec<usize>) -> Vec<Type<'_>> {
         }
     }
     let mut ids = vec![TypeId::VOID; types.len()];
-    let mut next = FIRST;
-    for (index, _) in kept.iter().enumerate().filter(|(_, kept)| **kept) {
-        ids[index] = TypeId(next);
-        next += 1;
+    let places = kept.iter().enumerate().filter(|(_, kept)| **kept);
+    for (id, (index, _)) in (FIRST..).zip(places) {
+        ids[index] = TypeId(id);
     }
     let kept = types.into_iter().enumerate().filter(|(index, _)| kept[*index]);
     let renumbered = kept.map(|(_, mut ty)| {

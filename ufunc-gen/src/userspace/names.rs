@@ -122,3 +122,29 @@ impl<'a> Names<'a> {
         self.texts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_known_by_its_letters_wherever_they_are() {
+        let mut names = Names::new();
+        let first = names.add(b"data"[..].into());
+        assert_eq!(names.add(b"data".to_vec().into()), first);
+        assert_eq!(names.text(first), b"data");
+        assert_eq!(names.add(b""[..].into()), 0);
+        assert_eq!(names.id(RawName::default()), 0);
+    }
+
+    #[test]
+    fn scopes_become_part_of_a_name() {
+        let mut names = Names::new();
+        let (scope, name) = (names.add(b"n1::"[..].into()), names.add(b"data"[..].into()));
+        let joined = names.join(scope, name);
+        assert_eq!(names.text(joined), b"n1::data");
+        assert_eq!(names.join(scope, name), joined);
+        assert_eq!((names.join(0, name), names.join(scope, 0)), (name, 0));
+        assert_eq!(names.fit()[joined as usize], "n1__data");
+    }
+}

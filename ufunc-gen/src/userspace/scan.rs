@@ -10,7 +10,7 @@ use gimli::constants as dw;
 use hashbrown::HashMap;
 
 use super::Options;
-use super::elsewhere::without_clone;
+use super::elsewhere::{is_passed, without_clone};
 use super::names::NameId;
 use super::store::{Draft, Head, Key, Part, RecordId, Ref, Store, Translation};
 use crate::btf::kind;
@@ -23,9 +23,18 @@ use crate::dwarf::{DebugInfo, MAX_CHAIN, Unit, UnitIndex, UnitPlace, Walk};
 pub(super) const ENUM_SIGNED: u8 = 1;
 pub(super) const ENUM_WIDE: u8 = 2;
 pub(super) const ENUM_DECLARED: u8 = 4;
+/// Kind of a record that is no type, but says what was left out.
+pub(super) const NOTE: u8 = 0;
+/// Detail of a struct that stands for a type of another kind.
+pub(super) const STRUCT_BYTES: u8 = 1;
 /// Bits of the detail of an integer.
 pub(super) const INT_SIGNED: u8 = 1;
 pub(super) const INT_BOOL: u8 = 2;
+
+/// A detail with the lower bit `low` and the higher one `high`.
+fn flags(low: bool, high: bool) -> u8 {
+    u8::from(low) + 2 * u8::from(high)
+}
 
 /// What a unit contributes.
 pub(super) struct UnitTypes {
@@ -134,6 +143,8 @@ pub(super) struct Scanner<'d, 'a> {
     /// Types that wait for what they refer to.
     stack: Vec<u32>,
     draft: Draft,
+    /// The scope of the last type, whose name was looked up.
+    scope: Option<(Arc<str>, NameId)>,
 }
 
 impl<'d, 'a> Scanner<'d, 'a> {
@@ -157,6 +168,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             by_name: HashMap::new(),
             stack: Vec::new(),
             draft: Draft::default(),
+            scope: None,
         }
     }
 
@@ -264,14 +276,13 @@ impl<'d, 'a> Scanner<'d, 'a> {
     ) -> Result<()> {
         let raw = &self.raw;
         let detail = match raw.kind {
-            Kind::Int(encoding) => {
-                u8::from(encoding.signed) * INT_SIGNED | u8::from(encoding.bool) * INT_BOOL
-            }
+            Kind::Int(encoding) => flags(encoding.signed, encoding.bool),
             Kind::Enum => {
                 let (signed, wide) = raw.enum_range();
-                u8::from(signed) * ENUM_SIGNED | u8::from(wide) * ENUM_WIDE
+                flags(signed, wide)
             }
             Kind::DeclaredEnum => ENUM_DECLARED,
+            Kind::Bytes => STRUCT_BYTES,
             Kind::FuncProto => u8::from(raw.variadic),
             _ => 0,
         };
@@ -287,10 +298,16 @@ impl<'d, 'a> Scanner<'d, 'a> {
             _ if raw.name.is_missing() => 0,
             _ => {
                 let name = self.store.names.id(raw.name);
-                let scope: &str = scopes.resolve(self.debug);
-                let names = &mut self.store.names;
-                let scope = names.add(scope.as_bytes().to_vec().into());
-                names.join(scope, name)
+                let scope = scopes.resolve(self.debug);
+                let scope = match &self.scope {
+                    Some((last, id)) if Arc::ptr_eq(last, scope) => *id,
+                    _ => {
+                        let id = self.store.names.add(scope.as_bytes().to_vec().into());
+                        self.scope = Some((Arc::clone(scope), id));
+                        id
+                    }
+                };
+                self.store.names.join(scope, name)
             }
         };
         let start = self.parts.len() as u32;
@@ -407,7 +424,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let everything = self.debug.refers_elsewhere();
         for index in 0..self.locals.len() as u32 {
             let local = &self.locals[index as usize];
-            let is_root = local.name != 0 && !matches!(local.kind, Kind::Same | Kind::DeclaredEnum);
+            let is_root = self.is_root(local);
             if !is_root && !everything {
                 continue;
             }
@@ -435,6 +452,21 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let place = |index| (self.locals[index as usize].at, self.kept[index as usize]);
         let places = places.map(place).collect();
         Ok(UnitTypes { unit: unit.index(), roots, places, coded_elsewhere })
+    }
+
+    /// Whether `local` is of interest even if nothing refers to it: because it has a name, or has
+    /// constants.
+    fn is_root(&self, local: &Local) -> bool {
+        match local.kind {
+            Kind::Same | Kind::DeclaredEnum => false,
+            Kind::Enum => true,
+            // What clang needs for itself: types of values in expressions, and of arrays' indices.
+            Kind::Int(_) => {
+                let name = self.store.names.text(local.name);
+                local.name != 0 && !name.starts_with(b"DW_ATE_") && name != b"__ARRAY_SIZE_TYPE__"
+            }
+            _ => local.name != 0,
+        }
     }
 
     /// Puts the type `root` and what it leads to into the store.
@@ -524,7 +556,13 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let local = self.locals[index as usize];
         let target = self.reference(local.target)?;
         let kind = match local.kind {
-            Kind::Same => return Ok(target),
+            Kind::Same => {
+                if local.rules != Rules::default() {
+                    // Nobody refers to the record: it is there to be counted.
+                    self.keep_note(&local, target);
+                }
+                return Ok(target);
+            }
             Kind::Declared { union } => {
                 if local.name != 0 {
                     return Ok(Ref::Named(Key { name: local.name, union }));
@@ -563,6 +601,14 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let id = self.store.intern(&draft, (local.at, 0), local.rules);
         self.draft = draft;
         Ok(Ref::Record(id))
+    }
+
+    /// Remembers that `local` was expressed as `target`.
+    fn keep_note(&mut self, local: &Local, target: Ref) {
+        let mut draft = mem::take(&mut self.draft);
+        draft.begin(Head { kind: NOTE, detail: 0, name: 0, size: 0, target });
+        self.store.intern(&draft, (local.at, 0), local.rules);
+        self.draft = draft;
     }
 
     /// An array of arrays is as many types as it has dimensions.
@@ -627,6 +673,9 @@ impl<'d, 'a> Scanner<'d, 'a> {
         draft.begin(Head { kind, detail, name: 0, size: 0, target });
         for (number, param) in params.enumerate() {
             let LocalPart { name, ty, values } = self.params[param];
+            if !is_passed(&self.store.names, name, symbol) {
+                continue;
+            }
             let ty = self.reference(ty)?;
             let name = match name {
                 0 => self.store.names.parameter(number),

@@ -229,7 +229,8 @@ impl<'a> Store<'a> {
     /// The name by which others refer to the record `id`, if that is how they do.
     pub(super) fn key(&self, id: RecordId) -> Option<Key> {
         let words = &self.words[span(&self.ends, id)];
-        let (kind, name) = (words[0] & 0xff, words[1]);
+        // With their detail: what stands for other types is not what anybody means by a name.
+        let (kind, name) = (words[0], words[1]);
         match kind {
             kind::STRUCT if name != 0 => Some(Key { name, union: false }),
             kind::UNION if name != 0 => Some(Key { name, union: true }),
@@ -300,5 +301,51 @@ impl Translation {
             Ref::Named(key) => Ref::Named(Key { name: self.name(key.name), ..key }),
             Ref::Exact(place) => self.places[place as usize],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointer(store: &mut Store<'_>, target: Ref) -> RecordId {
+        let mut draft = Draft::default();
+        draft.begin(Head { kind: kind::PTR as u8, detail: 0, name: 0, size: 0, target });
+        store.intern(&draft, (DieRef::default(), 0), Rules::default())
+    }
+
+    #[test]
+    fn equal_records_are_one() {
+        let mut store = Store::new();
+        let first = pointer(&mut store, Ref::VOID);
+        let second = pointer(&mut store, Ref::Record(first));
+        assert_ne!(first, second);
+        assert_eq!(pointer(&mut store, Ref::VOID), first);
+        assert_eq!(store.refs(second).collect::<Vec<_>>(), [Ref::Record(first)]);
+        assert_eq!(store.len(), 3);
+    }
+
+    #[test]
+    fn references_survive_being_packed() {
+        let named = |union| Ref::Named(Key { name: 7, union });
+        for reference in [Ref::VOID, Ref::Record(5), named(false), named(true), Ref::Exact(9)] {
+            assert_eq!(Ref::unpack(reference.pack()), reference);
+        }
+    }
+
+    #[test]
+    fn another_store_is_taken_in_under_new_numbers() {
+        let (mut one, mut other) = (Store::new(), Store::new());
+        let known = one.names.add(b"data"[..].into());
+        pointer(&mut one, Ref::Named(Key { name: known, union: false }));
+        other.names.add(b"else"[..].into());
+        let name = other.names.add(b"data"[..].into());
+        assert_ne!(name, known);
+        let void = pointer(&mut other, Ref::VOID);
+        let data = pointer(&mut other, Ref::Named(Key { name, union: false }));
+        let translation = one.absorb(&mut other);
+        assert_eq!(translation.record(data), 1);
+        assert_eq!(translation.record(void), 2);
+        assert_eq!(one.len(), 3);
     }
 }

@@ -234,6 +234,14 @@ impl Random {
     }
 }
 
+/// What tests begin with that try what is random: `UFUNC_TEST_SEED`, or else 1.
+pub fn seed() -> u64 {
+    let seed = std::env::var("UFUNC_TEST_SEED").ok();
+    let seed = seed.map_or(1, |seed| seed.parse().expect("UFUNC_TEST_SEED is a number"));
+    println!("UFUNC_TEST_SEED={seed}");
+    seed
+}
+
 /// Assembles and links one of the applications in `tests/golden` (see `tests/golden.rs`).
 #[track_caller]
 pub fn golden_app(lab: &Lab, name: &str, sources: &[&str]) -> PathBuf {

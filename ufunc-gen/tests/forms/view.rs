@@ -35,28 +35,6 @@ impl<'a> View<'a> {
         self.types.get((id.0 as usize).checked_sub(1)?)
     }
 
-    /// The type `id` without typedefs and qualifiers.
-    fn plain(&self, id: TypeId) -> Option<&Type<'a>> {
-        let mut ty = self.get(id)?;
-        while let Some(target) = ty.modified() {
-            ty = self.get(target)?;
-        }
-        Some(ty)
-    }
-
-    /// Size of the type `id` in bytes; `None` for what has none, and for pointers.
-    pub(crate) fn size(&self, id: TypeId) -> Option<u64> {
-        match self.plain(id)? {
-            Type::Int { size, .. }
-            | Type::Float { size, .. }
-            | Type::Enum { size, .. }
-            | Type::Enum64 { size, .. } => Some(u64::from(*size)),
-            Type::Struct(composite) | Type::Union(composite) => Some(composite.size.into()),
-            Type::Array { element, count, .. } => Some(self.size(*element)? * u64::from(*count)),
-            _ => None,
-        }
-    }
-
     /// All types that have a name, and functions, sorted.
     pub(crate) fn lines(&self) -> Vec<String> {
         let named = self.types.iter().filter(|ty| !ty.name().is_empty());

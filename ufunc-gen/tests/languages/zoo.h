@@ -42,7 +42,7 @@ struct fields {
 	signed char d : 7;
 	_Bool e : 1;
 	enum tiny f : 3;
-	enum negative g : 32;
+	enum negative g : 31;
 	int : 0;
 	short h : 15;
 	number_too i : 12;

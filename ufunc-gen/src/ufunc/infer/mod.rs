@@ -28,9 +28,10 @@ pub mod left_out;
 mod names;
 pub mod verbs;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use hashbrown::{HashMap, HashSet};
 
 use super::callable::{self, Call};
 use super::locate::{self, Symbols};
@@ -42,7 +43,8 @@ use crate::dwarf::functions::Function;
 use crate::dwarf::shape::Shape;
 use crate::metadata::Role;
 use left_out::{LeftOut, Why};
-use names::{Part, parts, words};
+pub(super) use names::has_verb;
+use names::{Part, Words};
 use verbs::{Side, Verbs};
 
 /// So many things that one struct is released as are too many to be sure of each.
@@ -57,7 +59,7 @@ pub(super) struct Inferred {
     pub(super) left_out: Vec<LeftOut>,
 }
 
-/// Pairs among `functions`.
+/// Pairs among `functions`, which are all whose symbols [have a verb](has_verb) and code.
 pub(super) fn pairs<'a>(
     debug: &DebugInfo<'a>,
     functions: &[Function<'a>],
@@ -163,16 +165,22 @@ fn alike<'f, 'a>(
     candidates: &[Candidate<'f, 'a>],
 ) -> Result<Vec<Pair<'f, 'a>>> {
     type Sides<'f, 'a> = [Vec<(Part, Candidate<'f, 'a>)>; 2];
-    let mut stems = BTreeMap::<String, Sides<'f, 'a>>::new();
+    let mut stems = HashMap::<String, Sides<'f, 'a>>::new();
     for &candidate in candidates {
-        for (side, place) in [(Side::Acquire, 0), (Side::Release, 1)] {
-            for part in parts(candidate.function.symbol(), side) {
-                stems.entry(part.stem.clone()).or_default()[place].push((part, candidate));
+        let words = Words::of(candidate.function.symbol());
+        for side in [Side::Acquire, Side::Release] {
+            for part in words.parts(side) {
+                let sides = stems.entry_ref(&*part.stem).or_default();
+                sides[side as usize].push((part, candidate));
             }
         }
     }
+    stems.retain(|_, sides| sides.iter().all(|side| !side.is_empty()));
+    let mut stems: Vec<_> = stems.into_iter().collect();
+    // The first one that cannot be read is to be the same each time.
+    stems.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     let mut pairs = BTreeMap::<_, Pair<'_, '_>>::new();
-    for [acquires, releases] in stems.into_values() {
+    for (_, [acquires, releases]) in stems {
         for (acquire, release) in acquires
             .iter()
             .flat_map(|acquire| releases.iter().map(move |release| (acquire, release)))
@@ -400,9 +408,10 @@ impl Sieve {
 
 /// Whether `stem`, what is left of functions' names, is what the struct `object` is called.
 fn is_named_for(object: &str, stem: &str) -> bool {
-    let mut words = words(object);
+    let words = Words::of(object);
+    let mut words: Vec<_> = words.iter().collect();
     while words.len() > 1
-        && words.last().is_some_and(|word| ["t", "s", "st", "struct", "type"].contains(&&**word))
+        && words.last().is_some_and(|word| ["t", "s", "st", "struct", "type"].contains(word))
     {
         words.pop();
     }
@@ -539,8 +548,8 @@ mod tests {
         for (acquire, release) in
             functions.iter().flat_map(|a| functions.iter().map(move |r| (a, r)))
         {
-            let releases = parts(release.symbol(), Side::Release);
-            for part in parts(acquire.symbol(), Side::Acquire) {
+            let releases = Words::of(release.symbol()).parts(Side::Release);
+            for part in Words::of(acquire.symbol()).parts(Side::Acquire) {
                 let fitting = releases.iter().filter(|release| release.stem == part.stem);
                 pairs.extend(fitting.filter_map(|other| {
                     let (elsewhere, rank) = part.distance(other)?;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Names taken apart into a verb and the rest.
 
-use super::verbs::{Side, Verbs, rank, verb, within_words};
+use std::ops::Range;
+
+use super::verbs::{Side, Verbs, is_verb, rank, verb, within_words};
 
 /// Stands for the verb in what is left of a word that has it as its beginning or end.
-const PLACE: char = '^';
+const PLACE: &str = "^";
 
 /// A name, taken apart around one of its verbs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,61 +33,117 @@ impl Part {
     }
 }
 
-/// `name` without each of its verbs of `side`.
-pub(super) fn parts(name: &str, side: Side) -> Vec<Part> {
-    let words = words(name);
-    let is_verb =
-        |word: &String| verb(word, Side::Acquire).is_some() || verb(word, Side::Release).is_some();
-    if !words.iter().any(is_verb) {
-        return within(&words, side);
-    }
-    let with_verb = words.iter().enumerate();
-    let with_verb = with_verb.filter_map(|(index, word)| Some((index, verb(word, side)?)));
-    with_verb.map(|(index, verb)| part(&words, index, verb, "")).collect()
+/// The words of a name, in which verbs are looked for.
+pub(super) struct Words {
+    /// The words, one behind the other.
+    text: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
 }
 
-/// The same for a name in which no whole word is a verb.
-fn within(words: &[String], side: Side) -> Vec<Part> {
-    let mut parts = Vec::new();
-    for (index, word) in words.iter().enumerate() {
-        for verb in within_words(side) {
-            if let Some(rest) = word.strip_prefix(verb) {
-                parts.push(part(words, index, verb, &format!("{PLACE}{rest}")));
-            } else if let Some(rest) = word.strip_suffix(verb) {
-                parts.push(part(words, index, verb, &format!("{rest}{PLACE}")));
+/// Whether a function called `name` looks as if it acquired or released something.
+pub(crate) fn has_verb(name: &str) -> bool {
+    let words = Words::of(name);
+    words.has_whole_verb() || words.iter().any(|word| !is_free_of_verbs(word))
+}
+
+/// Whether no verb that counts within words begins or ends `word`.
+fn is_free_of_verbs(word: &str) -> bool {
+    let mut verbs = within_words(Side::Acquire).chain(within_words(Side::Release));
+    !verbs.any(|verb| word.starts_with(verb) || word.ends_with(verb))
+}
+
+impl Words {
+    /// The words of the identifier `name`, in lower case: `allocMyData` and `alloc_my_data` have
+    /// three. A `ref` is one word with what is done to it: `inc_ref`.
+    pub(super) fn of(name: &str) -> Self {
+        let mut words = Words { text: String::with_capacity(name.len()), ends: Vec::new() };
+        let mut begins = true;
+        let mut before = None;
+        let mut letters = name.chars().peekable();
+        while let Some(letter) = letters.next() {
+            let after = letters.peek().copied();
+            begins |= letter == '_' || begins_word(before.replace(letter), letter, after);
+            if letter == '_' {
+                continue;
+            }
+            if begins {
+                words.end_word();
+            }
+            words.text.push(letter.to_ascii_lowercase());
+            begins = false;
+        }
+        words.end_word();
+        words
+    }
+
+    /// Ends the word that is being put together, if there is one.
+    fn end_word(&mut self) {
+        let start = self.ends.last().copied().unwrap_or(0);
+        if start == self.text.len() {
+            return;
+        }
+        let is_reference = ["ref", "refcount", "refcnt"].contains(&&self.text[start..]);
+        let doing = self.iter().next_back().filter(|_| is_reference).and_then(doing);
+        if let Some(doing) = doing {
+            // The word before becomes one with it.
+            self.ends.pop();
+            self.text.truncate(self.ends.last().copied().unwrap_or(0));
+            self.text += doing;
+        }
+        self.ends.push(self.text.len());
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Where the word `index` is in the text.
+    fn range(&self, index: usize) -> Range<usize> {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start..self.ends[index]
+    }
+
+    /// The words, in order.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &str> {
+        (0..self.len()).map(|index| &self.text[self.range(index)])
+    }
+
+    fn has_whole_verb(&self) -> bool {
+        self.iter().any(is_verb)
+    }
+
+    /// The words without each of their verbs of `side`.
+    pub(super) fn parts(&self, side: Side) -> Vec<Part> {
+        if !self.has_whole_verb() {
+            return self.within(side);
+        }
+        let with_verb = self.iter().enumerate();
+        let with_verb = with_verb.filter_map(|(index, word)| Some((index, verb(word, side)?)));
+        with_verb.map(|(index, verb)| self.part(index, verb, [""; 2])).collect()
+    }
+
+    /// The same for a name in which no whole word is a verb.
+    fn within(&self, side: Side) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for (index, word) in self.iter().enumerate() {
+            for verb in within_words(side) {
+                if let Some(rest) = word.strip_prefix(verb) {
+                    parts.push(self.part(index, verb, [PLACE, rest]));
+                } else if let Some(rest) = word.strip_suffix(verb) {
+                    parts.push(self.part(index, verb, [rest, PLACE]));
+                }
             }
         }
+        parts
     }
-    parts
-}
 
-/// The part in which `rest` takes the place of the word that has the verb.
-fn part(words: &[String], index: usize, verb: &'static str, rest: &str) -> Part {
-    let others = [words[..index].concat(), rest.to_owned(), words[index + 1..].concat()];
-    Part { verb, stem: others.concat(), place: (index, words.len() - index) }
-}
-
-/// The words of an identifier, in lower case: `allocMyData` and `alloc_my_data` have three. A
-/// `ref` is one word with what is done to it: `inc_ref`.
-pub(super) fn words(name: &str) -> Vec<String> {
-    let mut words = Vec::<String>::new();
-    let letters: Vec<char> = name.chars().collect();
-    let mut begins = true;
-    for (index, &letter) in letters.iter().enumerate() {
-        if letter == '_' {
-            begins = true;
-            continue;
-        }
-        let before = index.checked_sub(1).map(|before| letters[before]);
-        let after = letters.get(index + 1).copied();
-        begins |= begins_word(before, letter, after);
-        match words.last_mut() {
-            Some(word) if !begins => word.push(letter.to_ascii_lowercase()),
-            _ => words.push(letter.to_ascii_lowercase().to_string()),
-        }
-        begins = false;
+    /// The part in which `rest` takes the place of the word that has the verb.
+    fn part(&self, index: usize, verb: &'static str, rest: [&str; 2]) -> Part {
+        let word = self.range(index);
+        let stem = [&self.text[..word.start], rest[0], rest[1], &self.text[word.end..]].concat();
+        Part { verb, stem, place: (index, self.len() - index) }
     }
-    join_references(words)
 }
 
 /// Whether `letter` is the first of a word of a CamelCase name.
@@ -95,30 +153,29 @@ fn begins_word(before: Option<char>, letter: char, after: Option<char>) -> bool 
         && (before.is_some_and(lower) || after.is_some_and(|letter| letter.is_ascii_lowercase()))
 }
 
-fn join_references(words: Vec<String>) -> Vec<String> {
-    let mut joined = Vec::<String>::new();
-    for word in words {
-        let doing = match joined.last().map(String::as_str) {
-            Some("inc" | "incr") => Some("incref"),
-            Some("dec" | "decr") => Some("decref"),
-            Some("add") => Some("addref"),
-            Some("del") => Some("delref"),
-            Some("drop") => Some("dropref"),
-            _ => None,
-        };
-        match (doing, joined.last_mut()) {
-            (Some(doing), Some(last)) if ["ref", "refcount", "refcnt"].contains(&&*word) => {
-                doing.clone_into(last);
-            }
-            _ => joined.push(word),
-        }
-    }
-    joined
+/// What `word` and a `ref` behind it are together.
+fn doing(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "inc" | "incr" => "incref",
+        "dec" | "decr" => "decref",
+        "add" => "addref",
+        "del" => "delref",
+        "drop" => "dropref",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parts(name: &str, side: Side) -> Vec<Part> {
+        Words::of(name).parts(side)
+    }
+
+    fn words(name: &str) -> Vec<String> {
+        Words::of(name).iter().map(str::to_owned).collect()
+    }
 
     /// The verbs by which two names match, the best first.
     fn verbs(acquire: &str, release: &str) -> Option<String> {
@@ -142,6 +199,8 @@ mod tests {
         assert_eq!(words("sqlite3VdbeDelete"), ["sqlite3", "vdbe", "delete"]);
         assert_eq!(words("Py_IncRef"), ["py", "incref"]);
         assert_eq!(words("conn_del_ref"), ["conn", "delref"]);
+        assert_eq!(words("incrRefCount_x"), ["incref", "count", "x"]);
+        assert_eq!(words("obj_incr_refcount_x"), ["obj", "incref", "x"]);
         assert_eq!(words(""), [""; 0]);
         assert_eq!(words("_"), [""; 0]);
     }
@@ -165,6 +224,19 @@ mod tests {
             ("fopen", "fclose", "open/close"),
         ] {
             assert_eq!(verbs(acquire, release).as_deref(), Some(expected), "{acquire} {release}");
+        }
+    }
+
+    #[test]
+    fn names_with_a_verb_are_told_from_others() {
+        for name in ["my_alloc_data", "xfree", "conn_incr_refcnt", "sdsnew", "openssl_x"] {
+            assert!(has_verb(name), "{name}");
+            let words = Words::of(name);
+            let parts = [Side::Acquire, Side::Release].map(|side| words.parts(side).len());
+            assert_ne!(parts, [0, 0], "{name}");
+        }
+        for name in ["main", "widget_add", "bitmap", "inputs", ""] {
+            assert!(!has_verb(name), "{name}");
         }
     }
 

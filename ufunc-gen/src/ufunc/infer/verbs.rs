@@ -2,6 +2,9 @@
 //! Which verb ends what another one begins.
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
 
 /// The verbs by which the names of two functions match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,14 +94,39 @@ pub(super) enum Side {
     Release,
 }
 
+/// Words that are verbs, with whether they are of each side. Every name of an application is looked
+/// through for them.
+static VERBS: LazyLock<HashMap<&'static str, [bool; 2]>> = LazyLock::new(|| {
+    let mut verbs = HashMap::new();
+    for side in [Side::Acquire, Side::Release] {
+        for verb in all(side) {
+            verbs.entry(verb).or_insert([false; 2])[side as usize] = true;
+        }
+    }
+    verbs
+});
+
+/// The verbs of each side that count within longer words.
+static WITHIN: LazyLock<[Vec<&'static str>; 2]> = LazyLock::new(|| {
+    [Side::Acquire, Side::Release].map(|side| {
+        WITHIN_WORDS.iter().copied().filter(|word| verb(word, side).is_some()).collect()
+    })
+});
+
 /// The verb that `word` is.
 pub(super) fn verb(word: &str, side: Side) -> Option<&'static str> {
-    all(side).find(|verb| *verb == word)
+    let (verb, sides) = VERBS.get_key_value(word)?;
+    sides[side as usize].then_some(*verb)
+}
+
+/// Whether `word` is a verb of either side.
+pub(super) fn is_verb(word: &str) -> bool {
+    VERBS.contains_key(word)
 }
 
 /// The verbs of `side` that count within longer words.
 pub(super) fn within_words(side: Side) -> impl Iterator<Item = &'static str> {
-    WITHIN_WORDS.iter().copied().filter(move |word| verb(word, side).is_some())
+    WITHIN[side as usize].iter().copied()
 }
 
 /// Whether a function of this verb may take such an object as it returns.
