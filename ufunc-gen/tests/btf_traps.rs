@@ -90,7 +90,15 @@ fn names_that_end_in_each_other() {
     let mut base = Raw::new();
     int(&mut base);
     merge("overlapping names", &base.bytes(), &raw.bytes()).refused(&["more", "overlap"]);
-    // The same in a program whose types are asked for, and in a module's.
+    // One that all have.
+    let mut same = Raw::new();
+    let long = same.string(&"n".repeat(1 << 20));
+    for _ in 0..100_000 {
+        same.add(kind::STRUCT, long, 4, 0, &[]);
+    }
+    merge("a long name", &base.bytes(), &same.bytes()).ok();
+    merge("a long name twice", &same.bytes(), &same.bytes()).ok();
+    // The first in a program whose types are asked for.
     let lab = Lab::new();
     let program = lab.write("program", raw.bytes());
     let app = lab.build("gcc", &["-g"], "struct s { int a; } s; int main(void) { return 0; }");

@@ -6,6 +6,7 @@
 //! `UFUNC_TEST_CASES` so many times as many mutations.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::duplicate_mod, reason = "what the tests share has a part of the targets, too")]
 
 mod common;
 #[path = "common/memory.rs"]
@@ -33,6 +34,9 @@ const ALLOWANCE: usize = 64 << 20;
 /// Memory is counted for one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// What is mutated, by name.
+type Inputs = [(String, Vec<u8>)];
+
 /// What `fuzz/seed` makes.
 static CORPUS: LazyLock<Lab> = LazyLock::new(|| {
     let lab = Lab::new();
@@ -59,9 +63,9 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
 fn endures(
     name: &str,
     target: fn(&[u8]),
-    inputs: &[(String, Vec<u8>)],
+    inputs: &Inputs,
     count: usize,
-    mutate: fn(&[(String, Vec<u8>)], usize, &mut Random) -> Vec<u8>,
+    mutate: fn(&Inputs, usize, &mut Random) -> Vec<u8>,
 ) {
     let (seed, times) = (seed(), std::env::var("UFUNC_TEST_CASES").ok());
     let count = count * times.map_or(1, |times| times.parse().expect("a number"));
@@ -112,7 +116,7 @@ fn keep(bytes: &[u8]) -> String {
 }
 
 /// Changes a few bytes of one of `inputs`, or what is where in it.
-fn anywhere(inputs: &[(String, Vec<u8>)], input: usize, random: &mut Random) -> Vec<u8> {
+fn anywhere(inputs: &Inputs, input: usize, random: &mut Random) -> Vec<u8> {
     let mut bytes = inputs[input].1.clone();
     for _ in 0..1 + random.below(4) {
         let at = random.below(bytes.len());
@@ -151,11 +155,7 @@ fn change(bytes: &mut [u8], at: usize, random: &mut Random) {
 }
 
 /// Changes a few bytes of an ELF file, most of them where debug information is, or cuts it off.
-fn in_debug_information(
-    inputs: &[(String, Vec<u8>)],
-    input: usize,
-    random: &mut Random,
-) -> Vec<u8> {
+fn in_debug_information(inputs: &Inputs, input: usize, random: &mut Random) -> Vec<u8> {
     const READ: [&str; 10] = [
         ".debug_info",
         ".debug_info",
@@ -188,22 +188,22 @@ fn in_debug_information(
 
 #[test]
 fn elf() {
-    endures("elf", targets::elf, &corpus("elf"), 2000, anywhere);
+    endures("elf", targets::elf, &corpus("elf"), 6000, anywhere);
 }
 
 #[test]
 fn dwarf() {
-    endures("dwarf", targets::dwarf, &corpus("dwarf"), 2000, anywhere);
+    endures("dwarf", targets::dwarf, &corpus("dwarf"), 6000, anywhere);
 }
 
 #[test]
 fn btf() {
-    endures("btf", targets::btf, &corpus("btf"), 3000, anywhere);
+    endures("btf", targets::btf, &corpus("btf"), 8000, anywhere);
 }
 
 #[test]
 fn merge() {
-    endures("merge", targets::merge, &corpus("merge"), 3000, anywhere);
+    endures("merge", targets::merge, &corpus("merge"), 8000, anywhere);
 }
 
 #[test]
@@ -270,5 +270,5 @@ fn applications() -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn applications_that_are_damaged() {
-    endures("application", targets::dwarf, &applications(), 2200, in_debug_information);
+    endures("application", targets::dwarf, &applications(), 4000, in_debug_information);
 }

@@ -181,6 +181,8 @@ fn c() {
                 let atomic = "atomic and other qualifiers of no meaning to BTF were left out";
                 assert_eq!(counted(&what, &said, atomic), 4, "{what}");
             }
+            let variables = "variables outside of functions were left out";
+            assert_eq!(counted(&what, &said, variables), 4, "{what}");
             // An inlined function has no code.
             assert_eq!(view.has("func inlined"), flags[1] == "-O0", "{what}");
 
@@ -239,6 +241,7 @@ const CPP_FUNCTIONS: &[&str] = &[
     // Not told how it was called; told where the virtual tables are only for a part of another.
     "func _ZN4moreD2Ev global (this *struct more) void",
     "func _ZN7diamondC1Ev global (this *struct diamond) void",
+    "func _Z7countedIJidcEEilDpT_ global (first long int, PACK0 int, PACK1 double, PACK2 char) int",
     "func c_function global (e *struct everything, m struct methods, ...) int",
     "func main global (argc int, argv **char) int",
 ];
@@ -274,6 +277,13 @@ fn cpp() {
             let expected = CPP_FUNCTIONS.iter().map(|line| match is_clang {
                 true => (*line).to_owned(),
                 false => line.replace("(this *", "(this const *"),
+            });
+            // The parameters of a pack have its name, or none.
+            let expected = expected.map(|line| match is_clang {
+                true => {
+                    line.replace("PACK0", "rest").replace("PACK1", "rest").replace("PACK2", "rest")
+                }
+                false => line.replace("PACK0", "_1").replace("PACK1", "_2").replace("PACK2", "_3"),
             });
             let expected = CPP.iter().map(|line| (*line).to_owned()).chain(expected);
             let expected: Vec<String> = expected.map(|line| named(&line)).collect();
@@ -322,6 +332,30 @@ fn cpp() {
             lab.write("probe.cpp", probe.text());
             tool(lab.folder(), compiler, &["-w", "-std=c++20", "-fsyntax-only", "probe.cpp"]);
         }
+    }
+}
+
+/// Arrays of some languages begin with 1 unless they say otherwise: `integer list(3)` is said to end
+/// with 3, and that is all.
+#[test]
+fn first_index() {
+    let lab = Lab::new();
+    lab.write(
+        "app.c",
+        "struct list { int numbers[3]; } list;\nint main(void) { return list.numbers[0]; }\n",
+    );
+    tool(lab.folder(), "gcc", &["-g", "-gdwarf-5", "-dA", "-S", "-o", "app.s", "app.c"]);
+    let assembly = fs::read_to_string(lab.path("app.s")).unwrap();
+    // C is told to end with 2.
+    let is_language = |line: &&str| line.ends_with("# DW_AT_language");
+    let language = assembly.lines().find(is_language).expect("gcc says the language");
+    for (code, count) in [("0x1d", 3), ("0x8", 2), ("0xd", 2), ("0x1c", 3)] {
+        let other = assembly.replace(language, &format!("\t.byte\t{code}"));
+        lab.write("other.s", other);
+        tool(lab.folder(), "gcc", &["-o", "other", "other.s"]);
+        let (btf, _) = btf(&lab, &lab.path("other"));
+        let list = View::of(&btf).line("struct list");
+        assert_eq!(list, format!("struct list size 12 {{numbers@0 [{count}]int}}"), "{code}");
     }
 }
 

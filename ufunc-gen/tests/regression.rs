@@ -7,7 +7,9 @@ mod common;
 
 use std::path::Path;
 
-use common::{Lab, app, generate};
+use common::{Lab, app, generate, tool};
+use ufunc_gen::btf::Type;
+use ufunc_gen::btf::decode::Btf;
 
 /// `list --json` of `app`, as text.
 fn listed(app: &Path) -> String {
@@ -120,4 +122,45 @@ fn a_struct_of_mere_numbers_is_sealed() {
         int main(void) { return 0; }\n");
     let output = generate(&[&app]).ok();
     assert!(output.stdout.contains("ufunc_sealed"), "{}", output.stdout);
+}
+
+/// Pointers of a 32-bit application were taken for longer ones, which its structs have no room for:
+/// none of its types could be had.
+#[test]
+fn types_of_a_32_bit_application_have_short_pointers() {
+    let lab = Lab::new();
+    let source = "struct item { struct item *next; int n; void (*f)(struct item *); };\n\
+        int get(struct item *i) { return i->n; }\n";
+    lab.write("app.c", source);
+    let args = ["--target=i686-linux-gnu", "-g", "-c", "app.c", "-o", "app"];
+    tool(lab.folder(), "clang", &args);
+    let (app, out) = (lab.path("app"), lab.path("app.btf"));
+    generate(&["btf".as_ref(), app.as_os_str(), "-o".as_ref(), out.as_os_str()]).ok();
+    let bytes = std::fs::read(out).unwrap();
+    let types = Btf::parse(&bytes).unwrap().types().map(|item| item.unwrap().1);
+    let item = types.filter_map(|ty| match ty {
+        Type::Struct(composite) if composite.name == "item" => Some(composite),
+        _ => None,
+    });
+    let item = item.collect::<Vec<_>>();
+    assert_eq!(item[0].size, 12);
+    assert_eq!(item[0].members.len(), 3);
+}
+
+/// The kernel follows types that contain each other 32 deep, and refused all types of an application
+/// with more base classes than that, if they came before what they are derived from.
+#[test]
+fn types_that_are_nested_deep_are_put_in_order() {
+    let lab = Lab::new();
+    let source = "template <int N> struct part : part<N - 1> { int value; };\n\
+        template <> struct part<0> { int value; };\n\
+        part<60> whole;\nint main() { return whole.value; }\n";
+    let app = lab.build_files("g++", &["-g"], &[("app.cc", source)]);
+    let out = lab.path("app.btf");
+    generate(&["btf".as_ref(), app.as_os_str(), "-o".as_ref(), out.as_os_str()]).ok();
+    let bytes = std::fs::read(out).unwrap();
+    common::kernel::accepted("nested base classes", &bytes);
+    let types: Vec<_> = Btf::parse(&bytes).unwrap().types().map(|item| item.unwrap().1).collect();
+    let is_whole = |ty: &Type<'_>| matches!(ty, Type::Struct(found) if found.members.len() == 2);
+    assert_eq!(types.iter().filter(|ty| is_whole(ty)).count(), 60);
 }

@@ -78,7 +78,7 @@ fn spring(what: &str, dwarf: &Dwarf) -> Caught {
 }
 
 /// One unit.
-fn one(write: impl FnOnce(&mut Dwarf)) -> Dwarf {
+fn one<T>(write: impl FnOnce(&mut Dwarf) -> T) -> Dwarf {
     let mut dwarf = Dwarf::default();
     dwarf.unit();
     write(&mut dwarf);
@@ -104,7 +104,7 @@ fn fine(dwarf: &mut Dwarf) -> Place {
 
 #[test]
 fn nothing_wrong() {
-    spring("nothing", &one(|dwarf| drop(fine(dwarf)))).has(is_intact);
+    spring("nothing", &one(fine)).has(is_intact);
 }
 
 #[test]
@@ -431,7 +431,7 @@ fn references_that_lead_astray() {
     });
     spring("no type", &dwarf).refused("there is no type at offset");
     // The middle of another unit's entry.
-    let mut dwarf = one(|dwarf| drop(fine(dwarf)));
+    let mut dwarf = one(fine);
     let other = dwarf.section_offset();
     dwarf.unit();
     dwarf.int();
@@ -447,7 +447,7 @@ fn references_that_lead_astray() {
 
 #[test]
 fn units_that_overlap_or_have_no_length() {
-    let mut dwarf = one(|dwarf| drop(fine(dwarf)));
+    let mut dwarf = one(fine);
     // Zero-length units, as padding would be.
     for _ in 0..1000 {
         dwarf.word(0);
@@ -455,7 +455,7 @@ fn units_that_overlap_or_have_no_length() {
     let caught = spring("units without length", &dwarf);
     assert!(caught.output.status == Some(0) || caught.output.stderr.contains(".debug_info"));
     // Units that are one byte long, and many units of one abbreviation table.
-    let mut dwarf = one(|dwarf| drop(fine(dwarf)));
+    let mut dwarf = one(fine);
     for _ in 0..50_000 {
         dwarf.unit();
         dwarf.end();
@@ -465,7 +465,7 @@ fn units_that_overlap_or_have_no_length() {
 
 /// Units that define `names` structs in layouts of their own, each of which refers to the next.
 fn disagreeing(units: usize, names: usize) -> Dwarf {
-    let mut dwarf = one(|dwarf| drop(fine(dwarf)));
+    let mut dwarf = one(fine);
     for unit in 0..units {
         dwarf.unit();
         let mut next = dwarf.here();

@@ -17,6 +17,10 @@ pub struct Btf<'a> {
     base: Base<'a>,
 }
 
+/// Letters of names that are read: times the length of all sections, and what is always allowed.
+const NAME_READINGS: usize = 16;
+const NAME_ALLOWANCE: usize = 1 << 16;
+
 /// What a split BTF (a module's) continues.
 #[derive(Clone, Copy, Debug, Default)]
 struct Base<'a> {
@@ -72,12 +76,14 @@ impl<'a> Btf<'a> {
         let btf = *self;
         let mut words = Words { bytes: btf.types, offset: 0 };
         let mut next_id = btf.base.end;
+        let len = btf.types.len() + btf.strings.len() + btf.base.strings.len();
+        let mut letters = NAME_READINGS.saturating_mul(len).saturating_add(NAME_ALLOWANCE);
         std::iter::from_fn(move || {
             if words.is_at_end() {
                 return None;
             }
             let (id, offset) = (TypeId(next_id), words.offset);
-            let ty = btf.read_type(&mut words).with_context(|| {
+            let ty = btf.read_type(&mut words, &mut letters).with_context(|| {
                 format!("failed to read BTF type {next_id} at offset {offset:#x} of the types")
             });
             match ty {
@@ -141,9 +147,16 @@ impl<'a> Btf<'a> {
         }
     }
 
-    fn read_type(&self, words: &mut Words<'a>) -> Result<Type<'a>> {
+    /// Reads the type at which `words` are. Of names it may have as many letters as are `left`: they
+    /// can end in each other, and nobody would come to the end of them all.
+    fn read_type(&self, words: &mut Words<'a>, left: &mut usize) -> Result<Type<'a>> {
+        let mut name_at = |offset: u32| {
+            let name = self.name_bytes(offset)?;
+            *left = left.checked_sub(name.len()).context("the names overlap too much")?;
+            Ok::<_, anyhow::Error>(String::from_utf8_lossy(name))
+        };
         let mut next = || words.next().context("the type section is cut off");
-        let (name, info, size_or_type) = (self.name(next()?)?, next()?, next()?);
+        let (name, info, size_or_type) = (name_at(next()?)?, next()?, next()?);
         let (flag, vlen) = (info >> 31 != 0, info & 0xffff);
         let target = TypeId(size_or_type);
         Ok(match info >> 24 & 0x1f {
@@ -170,7 +183,7 @@ impl<'a> Btf<'a> {
             found @ (kind::STRUCT | kind::UNION) => {
                 let mut members = Vec::new();
                 for _ in 0..vlen {
-                    let (name, ty, offset) = (self.name(next()?)?, TypeId(next()?), next()?);
+                    let (name, ty, offset) = (name_at(next()?)?, TypeId(next()?), next()?);
                     let (bit_offset, bitfield_size) = match flag {
                         true => (offset & MAX_BITFIELD_OFFSET, (offset >> 24) as u8),
                         false => (offset, 0),
@@ -186,14 +199,14 @@ impl<'a> Btf<'a> {
             kind::ENUM => {
                 let mut values = Vec::new();
                 for _ in 0..vlen {
-                    values.push((self.name(next()?)?, next()?));
+                    values.push((name_at(next()?)?, next()?));
                 }
                 Type::Enum { name, size: size_or_type, signed: flag, values }
             }
             kind::ENUM64 => {
                 let mut values = Vec::new();
                 for _ in 0..vlen {
-                    let (name, low, high) = (self.name(next()?)?, next()?, next()?);
+                    let (name, low, high) = (name_at(next()?)?, next()?, next()?);
                     values.push((name, u64::from(high) << 32 | u64::from(low)));
                 }
                 Type::Enum64 { name, size: size_or_type, signed: flag, values }
@@ -207,7 +220,7 @@ impl<'a> Btf<'a> {
             kind::FUNC_PROTO => {
                 let mut params = Vec::new();
                 for _ in 0..vlen {
-                    params.push(Param { name: self.name(next()?)?, ty: TypeId(next()?) });
+                    params.push(Param { name: name_at(next()?)?, ty: TypeId(next()?) });
                 }
                 Type::FuncProto { ret: target, params }
             }

@@ -3,8 +3,10 @@
 
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -125,8 +127,12 @@ fn encode(args: &BtfArgs) -> Result<Vec<u8>> {
     let pointer = btf.pointer;
     let types = keep(btf.types, args)?;
     let context = || format!("failed to write the BTF of {}", args.app.display());
-    check_for(&types, pointer).with_context(context)?;
-    Encoded::new(&types, 0).and_then(|encoded| encoded.to_bytes()).with_context(context)
+    thread::scope(|scope| {
+        let checked = scope.spawn(|| check_for(&types, pointer));
+        let bytes = Encoded::new(&types, 0).and_then(|encoded| encoded.to_bytes());
+        checked.join().unwrap_or_else(|panic| resume_unwind(panic)).with_context(context)?;
+        bytes.with_context(context)
+    })
 }
 
 /// Leaves out what is not asked for.

@@ -12,9 +12,9 @@ use object::{CompressedData, CompressionFormat};
 use ruzstd::decoding::{DEFAULT_MAX_WINDOW_SIZE, StreamingDecoder};
 
 /// What becomes so many times as long as the file is a trap: no debug information comes near.
-const MAX_EXPANSION: u64 = 64;
+const MAX_EXPANSION: u64 = 32;
 /// What is always allowed, in bytes.
-const ALLOWANCE: u64 = 64 << 20;
+const ALLOWANCE: u64 = 32 << 20;
 /// Memory that is taken at first, in multiples of what is compressed.
 const FIRST_EXPANSION: usize = 4;
 /// Most memory that is taken at first, and then at a time, in bytes.

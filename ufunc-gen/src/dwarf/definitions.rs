@@ -69,8 +69,8 @@ impl<'a> Definitions<'a> {
 ///
 /// There may be a million of them, of which few are ever asked for. So nothing is kept but a hash
 /// of each name.
-#[derive(Default)]
-struct Places {
+#[derive(Debug)]
+pub(super) struct Places {
     /// By [`list_of`] their hashes.
     lists: Vec<Vec<(u32, DieRef)>>,
     /// From a declaration to the definition that says it completes it (GCC has these for types in
@@ -79,8 +79,15 @@ struct Places {
 }
 
 impl Places {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Places { lists: vec![Vec::new(); LISTS], completed: HashMap::new() }
+    }
+
+    /// What several workers have found.
+    fn of_all(mut workers: impl Iterator<Item = Places>) -> Self {
+        let mut all = workers.next().unwrap_or_else(Places::new);
+        workers.for_each(|found| all.append(found));
+        all
     }
 
     fn add(&mut self, hash: u64, place: DieRef) {
@@ -102,6 +109,11 @@ impl Places {
         }
         self.completed.extend(other.completed);
     }
+}
+
+/// Whether entries with that tag are structs, unions or enums.
+pub(super) fn is_tagged(tag: DwTag) -> bool {
+    TagClass::of(tag).is_some_and(|class| class != TagClass::Typedef)
 }
 
 /// The list that a name with the hash `hash` is in. Its lower half is what tells names apart there.
@@ -201,22 +213,58 @@ impl<'a> DebugInfo<'a> {
         if let Some(places) = places.get() {
             return Ok(places);
         }
-        let is_wanted =
-            |tag| TagClass::of(tag).is_some_and(|class| (class == TagClass::Typedef) == is_typedef);
+        let is_wanted = |tag| match is_typedef {
+            true => tag == gimli::DW_TAG_typedef,
+            false => is_tagged(tag),
+        };
         let workers = self.for_units_with(Places::new, |found, unit| {
-            self.definitions_in(unit, definitions, is_wanted, found)
+            self.definitions_in(unit, is_wanted, found)
         })?;
-        let mut workers = workers.into_iter().map(|(found, _)| found);
-        let mut all = workers.next().unwrap_or_else(Places::new);
-        workers.for_each(|found| all.append(found));
-        Ok(places.get_or_init(|| all))
+        Ok(places.get_or_init(|| Places::of_all(workers.into_iter().map(|(found, _)| found))))
+    }
+
+    /// Whether nobody has looked for definitions of structs, unions and enums yet.
+    pub(super) fn lacks_definitions(&self) -> bool {
+        self.definitions.get().is_none_or(|definitions| definitions.tagged.get().is_none())
+    }
+
+    /// Keeps the definitions of structs, unions and enums that `workers` found while they looked
+    /// for something else.
+    pub(super) fn keep_definitions(&self, workers: impl Iterator<Item = Places>) {
+        let definitions = self.definitions.get_or_init(Definitions::default);
+        definitions.tagged.get_or_init(|| Places::of_all(workers));
+    }
+
+    /// Adds to `found` the structs, unions and enums that `unit` defines.
+    pub(super) fn tagged_definitions_in(&self, unit: &Unit<'a>, found: &mut Places) -> Result<()> {
+        self.definitions_in(unit, is_tagged, found)
+    }
+
+    /// Adds `entry` of `unit`, which stands in `scope`, to `found` if it defines a type.
+    pub(super) fn note_definition(
+        &self,
+        unit: &Unit<'a>,
+        entry: &Entry<'a>,
+        scope: &str,
+        found: &mut Places,
+    ) -> Result<()> {
+        if let Some(class) = TagClass::of(entry.tag)
+            && !entry.declaration
+            && let Some(name) = self.name_in(unit, entry, scope)?
+        {
+            let definitions = self.definitions.get_or_init(Definitions::default);
+            found.add(definitions.hash(&(class, btf_name(name))), entry.at);
+            if let Some(declaration) = entry.specification {
+                found.completed.insert(declaration, entry.at);
+            }
+        }
+        Ok(())
     }
 
     /// Adds to `found` the definitions in one unit, outside of functions, whose tags are `wanted`.
     fn definitions_in(
         &self,
         unit: &Unit<'a>,
-        definitions: &Definitions<'a>,
         wanted: impl Fn(DwTag) -> bool,
         found: &mut Places,
     ) -> Result<()> {
@@ -234,15 +282,8 @@ impl<'a> DebugInfo<'a> {
                 walk.skip_children()?;
                 continue;
             }
-            if let Some(class) = TagClass::of(tag)
-                && wanted(tag)
-                && !entry.declaration
-                && let Some(name) = self.name_in(unit, entry, scopes.current())?
-            {
-                found.add(definitions.hash(&(class, btf_name(name))), entry.at);
-                if let Some(declaration) = entry.specification {
-                    found.completed.insert(declaration, entry.at);
-                }
+            if wanted(tag) {
+                self.note_definition(unit, entry, scopes.current(), found)?;
             }
             let enters = is_scope(tag) && entry.has_children && !unit.compiler.c;
             match enters || is_namespace(tag) {

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::num::NonZeroU64;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use gimli::constants as dw;
 use gimli::{Attribute, AttributeValue, DwAt, DwTag};
 
@@ -152,7 +152,9 @@ pub struct Entry<'a> {
     pub encoding: Option<gimli::DwAte>,
     /// Number of elements of an array's dimension, where it is known.
     pub count: Option<u64>,
-    pub lower_bound: i64,
+    pub lower_bound: Option<i64>,
+    /// One more than the upper bound.
+    pub end: Option<i64>,
     pub const_value: Option<i128>,
     pub code: Code<'a>,
     pub decl_file: u64,
@@ -191,7 +193,8 @@ impl<'a> Entry<'a> {
             location: Location::Unsaid,
             encoding: None,
             count: None,
-            lower_bound: 0,
+            lower_bound: None,
+            end: None,
             const_value: None,
             code: Code::None,
             decl_file: 0,
@@ -207,10 +210,10 @@ impl<'a> Entry<'a> {
     }
 
     /// What is left to do when all attributes are read.
-    pub(super) fn finish(&mut self) {
-        if self.lower_bound != 0 {
-            // `count` was computed for an array that begins with 0.
-            self.count = self.count.map(|count| count.saturating_sub(self.lower_bound as u64));
+    pub(super) fn finish(&mut self, unit: &Unit<'_>) {
+        if let (Some(end), None) = (self.end, self.count) {
+            let first = self.lower_bound.unwrap_or(unit.compiler.lower_bound);
+            self.count = Some(end.saturating_sub(first).max(0) as u64);
         }
     }
 
@@ -288,9 +291,9 @@ impl<'a> Entry<'a> {
                 self.encoding = number(value).map(|value| gimli::DwAte(value as u8));
             }
             dw::DW_AT_count => self.count = number(value),
-            dw::DW_AT_upper_bound => self.count = upper_bound(value),
+            dw::DW_AT_upper_bound => self.end = end(value),
             dw::DW_AT_lower_bound => {
-                self.lower_bound = constant(value).map_or(0, |value| value as i64);
+                self.lower_bound = constant(value).map(|value| value as i64);
             }
             dw::DW_AT_const_value | dw::DW_AT_discr_value => self.const_value = constant(value),
             dw::DW_AT_low_pc => {
@@ -498,14 +501,14 @@ fn constant(value: AttributeValue<Reader<'_>>) -> Option<i128> {
     })
 }
 
-/// Number of elements of a dimension that ends with the index `value`; `None` if it is not known
-/// (a flexible array) or computed (a variable one).
-fn upper_bound(value: AttributeValue<Reader<'_>>) -> Option<u64> {
+/// The index after the last one, which is `value`; `None` if it is computed (an array of variable
+/// length).
+fn end(value: AttributeValue<Reader<'_>>) -> Option<i64> {
     // `char x[0]` has the upper bound -1 with some compilers, in whatever width.
     let bound = match value {
-        AttributeValue::Sdata(bound) => bound as u64,
-        AttributeValue::Data4(u32::MAX) => u64::MAX,
-        bound => bound.udata_value()?,
+        AttributeValue::Sdata(bound) => bound,
+        AttributeValue::Data4(u32::MAX) => -1,
+        bound => bound.udata_value()? as i64,
     };
     Some(bound.wrapping_add(1))
 }
@@ -516,8 +519,7 @@ fn location<'a>(unit: &Unit<'a>, value: AttributeValue<Reader<'a>>) -> Result<Lo
         AttributeValue::Exprloc(expression) => expression,
         AttributeValue::Block(block) => gimli::Expression(block),
         value => {
-            let bytes = value.udata_value().context("a member's location is not a number")?;
-            return Ok(Location::Bytes(bytes));
+            return Ok(value.udata_value().map_or(Location::Computed, Location::Bytes));
         }
     };
     let mut operations = expression.operations(unit.header.encoding());

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use anyhow::Result;
+use gimli::DwTag;
 use hashbrown::HashMap;
 
+use super::definitions::{Places, is_tagged};
 use super::entry::{Code, DieRef, Entry};
 use super::scope::{Scopes, is_namespace};
 use super::{DebugInfo, MAX_CHAIN, Source, Unit, UnitIndex, Walk};
@@ -127,8 +129,20 @@ impl<'a> DebugInfo<'a> {
         &self,
         wanted: impl Fn(&Function<'a>) -> bool + Sync,
     ) -> Result<Vec<Function<'a>>> {
-        let units = self.for_units(|unit| self.subprograms(unit, &wanted))?;
-        let mut subprograms: Vec<_> = units.into_iter().flatten().collect();
+        // Signatures lead to types, which may be defined elsewhere: while a unit is open, that is
+        // looked for, too.
+        let lacks_definitions = self.lacks_definitions();
+        let workers = self.for_units_with(Places::new, |places, unit| {
+            let places = Some(places).filter(|_| lacks_definitions);
+            Ok((unit.index(), self.subprograms(unit, &wanted, places)?))
+        })?;
+        let (places, units): (Vec<_>, Vec<_>) = workers.into_iter().unzip();
+        if lacks_definitions {
+            self.keep_definitions(places.into_iter());
+        }
+        let mut units: Vec<_> = units.into_iter().flatten().collect();
+        units.sort_unstable_by_key(|(index, _)| *index);
+        let mut subprograms: Vec<_> = units.into_iter().flat_map(|(_, found)| found).collect();
         let mut functions = Vec::new();
         for Root { at, mut addresses, altered } in self.roots(&subprograms)? {
             addresses.sort_unstable();
@@ -190,11 +204,13 @@ impl<'a> DebugInfo<'a> {
     }
 
     /// The subprograms of `unit` that stand in the file's or a namespace's scope, but for those
-    /// that can have no part in a function which is `wanted`.
+    /// that can have no part in a function which is `wanted`. Adds the structs, unions and enums
+    /// that it defines to `places`.
     fn subprograms(
         &self,
         unit: &Unit<'a>,
         wanted: &impl Fn(&Function<'a>) -> bool,
+        mut places: Option<&mut Places>,
     ) -> Result<Vec<Subprogram<'a>>> {
         let (mut found, mut declared) = (Vec::<Subprogram<'a>>::new(), Vec::<Declared>::new());
         let mut scopes = Scopes::new();
@@ -213,9 +229,18 @@ impl<'a> DebugInfo<'a> {
                 gimli::DW_TAG_subprogram => {
                     found.push(self.subprogram(unit, scopes.current(), entry, wanted)?);
                 }
+                // In C, all types that matter stand here as well.
+                tag if unit.compiler.c && is_tagged(tag) => {
+                    if let Some(places) = &mut places {
+                        self.note_definition(unit, entry, scopes.current(), places)?;
+                    }
+                }
                 _ => {}
             }
             walk.skip_children()?;
+        }
+        if let Some(places) = places.filter(|_| !unit.compiler.c) {
+            self.tagged_definitions_in(unit, places)?;
         }
         self.add_completed(unit, &mut found, declared, wanted)?;
         self.leave_unwanted_out(unit, &mut found, wanted)?;
@@ -371,15 +396,34 @@ impl<'a> DebugInfo<'a> {
         entry: &Entry<'a>,
         params: &mut Vec<Parameter<'a>>,
     ) -> Result<bool> {
+        self.for_each_parameter(unit, entry.at, |parameter| {
+            let name = parameter.name.text().unwrap_or_default();
+            params.push(Parameter { name, ty: parameter.ty });
+        })
+    }
+
+    /// Calls `visit` with each parameter of the function at `place` in `unit`; says whether more may
+    /// follow.
+    pub(crate) fn for_each_parameter(
+        &self,
+        unit: &Unit<'a>,
+        place: DieRef,
+        mut visit: impl FnMut(&Entry<'a>),
+    ) -> Result<bool> {
         let mut variadic = false;
-        let mut walk = Walk::at(self, unit, entry.at)?;
+        // Several parameters may be one in the source, and are below that then.
+        let mut in_pack = false;
+        let mut walk = Walk::at(self, unit, place)?;
         walk.next()?;
-        while let Some(child) = walk.next_child(0)? {
+        let wanted = |tag: DwTag, depth: isize| {
+            depth == 1 || (depth == 2 && tag == gimli::DW_TAG_formal_parameter)
+        };
+        while let Some(child) = walk.next_among(0, wanted)? {
+            if child.depth == 1 {
+                in_pack = child.tag == gimli::DW_TAG_GNU_formal_parameter_pack;
+            }
             match child.tag {
-                gimli::DW_TAG_formal_parameter => {
-                    let name = child.name.text().unwrap_or_default();
-                    params.push(Parameter { name, ty: child.ty });
-                }
+                gimli::DW_TAG_formal_parameter if child.depth == 1 || in_pack => visit(child),
                 gimli::DW_TAG_unspecified_parameters => variadic = true,
                 _ => {}
             }

@@ -10,6 +10,7 @@
 //! Every offset and count in here is the input's and is not trusted: nothing recurses, references
 //! are followed a bounded number of steps, and a bad offset is an error that names it.
 
+mod abbreviations;
 pub mod definitions;
 pub mod entry;
 pub mod functions;
@@ -55,6 +56,8 @@ pub struct Part<'a> {
     shown: String,
     /// Number of its `.debug_info`.
     info_section: u16,
+    /// Where the abbreviations are that several of its units have, in order.
+    shared_tables: Vec<usize>,
     /// Place in the list of parts of the file that this one and others share (`dwz -m`).
     supplementary: Option<usize>,
     lines: Lines,
@@ -83,6 +86,8 @@ pub struct DebugInfo<'a> {
     sections: Vec<Section>,
     /// In the order of their places.
     units: Vec<UnitHead<'a>>,
+    /// Where each of them begins. They are looked for often, and so are close together here.
+    starts: Vec<DieRef>,
     /// Those that were needed one at a time.
     opened: Vec<OnceLock<Unit<'a>>>,
     /// Types that have a unit of their own.
@@ -114,6 +119,7 @@ impl<'a> DebugInfo<'a> {
             parts: Vec::new(),
             sections: Vec::new(),
             units: Vec::new(),
+            starts: Vec::new(),
             opened: Vec::new(),
             type_units: HashMap::new(),
             repeated_type_units: HashMap::new(),
@@ -180,13 +186,23 @@ impl<'a> DebugInfo<'a> {
             }
         }
         let own = self.units.iter().filter(|unit| unit.part == part);
-        let tables = own.map(|unit| unit.header.debug_abbrev_offset().0);
-        self.refers_elsewhere |= limits::check_abbreviations(&dwarf, tables)
+        let mut tables: Vec<_> = own.map(|unit| unit.header.debug_abbrev_offset().0).collect();
+        tables.sort_unstable();
+        let repeated = tables.windows(2).filter(|two| two[0] == two[1]);
+        let shared_tables: Vec<_> = repeated.map(|two| two[0]).collect();
+        self.refers_elsewhere |= limits::check_abbreviations(&dwarf, tables.into_iter())
             .with_context(|| format!("failed to read .debug_abbrev of {shown}"))?;
         // Units may share their abbreviations.
         dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
         let shown = shown.to_owned();
-        self.parts.push(Part { dwarf, shown, info_section: info, supplementary: None, lines });
+        self.parts.push(Part {
+            dwarf,
+            shown,
+            info_section: info,
+            shared_tables,
+            supplementary: None,
+            lines,
+        });
         Ok(part)
     }
 
@@ -214,6 +230,7 @@ impl<'a> DebugInfo<'a> {
                 self.repeated_type_units.entry((part, signature)).or_insert(place);
             }
         }
+        self.starts.push(DieRef::new(section, head.start));
         self.units.push(head);
         self.opened.push(OnceLock::new());
         Ok(())
@@ -282,8 +299,7 @@ impl<'a> DebugInfo<'a> {
 
     /// The unit that contains `die`.
     pub(crate) fn unit_of(&self, die: DieRef) -> Result<UnitIndex> {
-        let place = (die.section(), die.offset());
-        let after = self.units.partition_point(|unit| (unit.section, unit.start) <= place);
+        let after = self.starts.partition_point(|start| *start <= die);
         let index = after.checked_sub(1).with_context(|| self.bad_reference(die))?;
         let unit = &self.units[index];
         let is_inside = unit.section == die.section() && die.offset() - unit.start < unit.len();

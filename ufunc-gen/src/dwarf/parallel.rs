@@ -21,17 +21,6 @@ impl<'a> DebugInfo<'a> {
         wanted.min(self.units.len()).max(1)
     }
 
-    /// What `read` finds in each unit that has contents, in the order of the units. Several are read at a time.
-    pub(crate) fn for_units<T: Send>(
-        &self,
-        read: impl Fn(&Unit<'a>) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        let workers = self.for_units_with(|| (), |(), unit| Ok((unit.index(), read(unit)?)))?;
-        let mut found: Vec<_> = workers.into_iter().flat_map(|((), found)| found).collect();
-        found.sort_unstable_by_key(|(index, _)| *index);
-        Ok(found.into_iter().map(|(_, found)| found).collect())
-    }
-
     /// Shares the units out among several workers. Gives each of those, with what it found in its
     /// units; each has had them in their order.
     pub(crate) fn for_units_with<W: Send, T: Send>(

@@ -10,16 +10,17 @@ use std::sync::OnceLock;
 use anyhow::{Context as _, Result, bail};
 use gimli::constants as dw;
 use gimli::{
-    Abbreviation, Abbreviations, AttributeSpecification, DebugStrOffsetsIndex, DwForm, DwTag,
-    EntriesRaw, RunTimeEndian, UnitHeader, UnitOffset,
+    AttributeSpecification, DebugStrOffsetsIndex, DwForm, DwTag, EntriesRaw, RunTimeEndian,
+    UnitHeader, UnitOffset,
 };
 
+use super::abbreviations::{Abbreviation, Abbreviations, NONE};
 use super::entry::{Entry, Field, Reference, is_wanted};
 use super::unit::Unit;
 use super::{DebugInfo, DieRef, Reader};
 
 /// Most abbreviations for which plans are kept; compilers number them from 1, without gaps.
-const MAX_KEPT: u64 = 1 << 14;
+const MAX_KEPT: usize = 1 << 14;
 
 /// How entries with one abbreviation are read.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ enum Step {
 
 impl Plan {
     fn new(abbreviation: &Abbreviation, header: &UnitHeader<Reader<'_>>) -> Self {
-        let specs = abbreviation.attributes();
+        let specs = &abbreviation.attributes;
         let mut steps = Vec::<Step>::with_capacity(specs.len());
         let mut len = Some(0u32);
         for &spec in specs {
@@ -72,7 +73,7 @@ impl Plan {
                 _ => steps.push(step),
             }
         }
-        let (tag, has_children) = (abbreviation.tag(), abbreviation.has_children());
+        let (tag, has_children) = (abbreviation.tag, abbreviation.has_children);
         Plan { tag, has_children, len, steps: steps.into_boxed_slice() }
     }
 }
@@ -143,9 +144,8 @@ pub(super) struct Plans(Box<[OnceLock<Plan>]>);
 
 impl Plans {
     /// None made yet, for `abbreviations`.
-    pub(super) fn new(abbreviations: &Abbreviations) -> Self {
-        let count = (1..MAX_KEPT).take_while(|&code| abbreviations.get(code).is_some()).count();
-        Plans((0..count).map(|_| OnceLock::new()).collect())
+    pub(super) fn new(abbreviations: &Abbreviations<'_>) -> Self {
+        Plans((0..abbreviations.count(MAX_KEPT)).map(|_| OnceLock::new()).collect())
     }
 
     /// The plan for the abbreviation `code`, if it was made before.
@@ -161,7 +161,7 @@ impl Plans {
         let abbreviation = unit.abbreviations.get(code);
         let abbreviation =
             abbreviation.with_context(|| format!("there is no abbreviation {code}"))?;
-        let plan = Plan::new(abbreviation, &unit.header);
+        let plan = Plan::new(&abbreviation, &unit.header);
         match self.0.get((code as usize).wrapping_sub(1)) {
             // Another thread may have been faster, with the same plan.
             Some(place) => {
@@ -254,10 +254,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// gimli's reader of attributes at this place.
-    fn raw<'u>(&self, unit: &'u Unit<'a>) -> EntriesRaw<'u, Reader<'a>> {
+    pub(super) fn raw(&self, unit: &Unit<'a>) -> EntriesRaw<'static, Reader<'a>> {
         let input = Reader::new(self.rest(), self.endian);
-        let encoding = unit.header.encoding();
-        EntriesRaw::new(input, encoding, &unit.abbreviations, UnitOffset(self.at))
+        EntriesRaw::new(input, unit.header.encoding(), &NONE, UnitOffset(self.at))
     }
 
     /// Passes over the attributes of an entry.
@@ -361,7 +360,7 @@ impl<'a> Cursor<'a> {
                 }
             }
         }
-        entry.finish();
+        entry.finish(unit);
         Ok(())
     }
 }

@@ -13,6 +13,7 @@
 //! | virtual base class | left out: each object says where it is |
 //! | static member | left out: it is a variable |
 //! | member, bit-fields of DWARF 2 to 5 | member |
+//! | member at a computed place (Ada) | left out: each object says where it is |
 //! | variant part (an enum of Rust) | UNION of the variants, and of an anonymous STRUCT with the tag `__tag` |
 //! | enumeration | ENUM; ENUM64 where a value needs more than 32 bits |
 //! | array, vector | ARRAY, one for each dimension; of unknown length: 0 elements |
@@ -21,8 +22,11 @@
 //! | pointer to member | bytes: one word for data, two for a method |
 //! | unspecified type (`nullptr_t`) | PTR to `void` |
 //! | whatever else | bytes |
+//! | function with code | FUNC by its symbol; one without a name is left out |
+//! | variable | left out |
 //!
-//! "Bytes" are a STRUCT of that name and size without members.
+//! "Bytes" are a STRUCT of that name and size without members. What a template was given is in the
+//! name of what became of it.
 
 use anyhow::Result;
 use gimli::DwTag;
@@ -90,11 +94,14 @@ pub enum Rule {
     OddTag,
     ForeignName,
     Refused,
+    ComputedMember,
+    Variable,
+    NamelessFunction,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 13] = [
+    pub const ALL: [Rule; 16] = [
         Rule::Reference,
         Rule::Qualifier,
         Rule::Subrange,
@@ -108,6 +115,9 @@ impl Rule {
         Rule::OddTag,
         Rule::ForeignName,
         Rule::Refused,
+        Rule::ComputedMember,
+        Rule::Variable,
+        Rule::NamelessFunction,
     ];
 
     /// What becomes of what, for people.
@@ -126,6 +136,9 @@ impl Rule {
             Rule::OddTag => "types of other kinds became bytes",
             Rule::ForeignName => "names got other letters, for BTF allows those of C only",
             Rule::Refused => "types that BTF cannot express became bytes",
+            Rule::ComputedMember => "structs lost members whose place each object says",
+            Rule::Variable => "variables outside of functions were left out",
+            Rule::NamelessFunction => "functions with code but without a name were left out",
         }
     }
 }
@@ -459,7 +472,7 @@ impl<'a> RawType<'a> {
             Location::Unsaid => 0,
             Location::Bytes(bytes) => bytes,
             Location::Computed => {
-                self.rules.add(Rule::VirtualBase);
+                self.rules.add(Rule::ComputedMember);
                 return Ok(());
             }
         };

@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
 use gimli::{
-    Abbreviations, AttributeValue, DebugAddrBase, DebugLineOffset, DebugRngListsBase,
+    AttributeValue, DebugAddrBase, DebugLineOffset, DebugRngListsBase,
     DebugStrOffsetsBase, DebugStrOffsetsIndex, DwLang, DwarfFileType, DwoId, LineProgramHeader,
     RunTimeEndian, Section as _, UnitHeader, UnitSectionOffset, UnitType,
 };
 
+use super::abbreviations::Abbreviations;
 use super::entry::{self, DieRef, RawName};
-use super::plan::Plans;
+use super::plan::{Cursor, Plans};
 use super::{DebugInfo, Reader};
 
 /// Place of a unit in the debug information's list.
@@ -110,6 +111,8 @@ pub(super) struct Compiler {
     pub(super) c: bool,
     /// Whether LLVM compiled it.
     pub(super) llvm: bool,
+    /// Index of an array's first element, if nothing else is said of it.
+    pub(super) lower_bound: i64,
 }
 
 /// A unit whose entries can be read.
@@ -127,7 +130,7 @@ pub(crate) struct Unit<'a> {
     pub(super) header: UnitHeader<Reader<'a>>,
     /// All of it, with its header.
     pub(super) bytes: &'a [u8],
-    pub(super) abbreviations: Arc<Abbreviations>,
+    pub(super) abbreviations: Abbreviations<'a>,
     pub(super) plans: Plans,
     pub(super) strings: Strings<'a>,
     pub(super) compiler: Compiler,
@@ -165,7 +168,9 @@ impl<'a> Unit<'a> {
         let part = &debug.parts[head.part];
         let supplementary = part.supplementary.map(|sup| debug.parts[sup].info_section);
         let open = || -> Result<Self> {
-            let mut unit = Self::new(&part.dwarf, &head.header)?;
+            let table = head.header.debug_abbrev_offset().0;
+            let is_shared = part.shared_tables.binary_search(&table).is_ok();
+            let mut unit = Self::new(&part.dwarf, &head.header, is_shared)?;
             unit.index = index;
             unit.part = head.part;
             unit.section = head.section;
@@ -192,7 +197,11 @@ impl<'a> Unit<'a> {
     }
 
     /// A unit of `dwarf` whose root was not read yet.
-    fn new(dwarf: &gimli::Dwarf<Reader<'a>>, header: &UnitHeader<Reader<'a>>) -> Result<Self> {
+    fn new(
+        dwarf: &gimli::Dwarf<Reader<'a>>,
+        header: &UnitHeader<Reader<'a>>,
+        shares_abbreviations: bool,
+    ) -> Result<Self> {
         let encoding = header.encoding();
         let strings = Strings {
             str: dwarf.debug_str.reader().slice(),
@@ -209,7 +218,7 @@ impl<'a> Unit<'a> {
         let start = start_of(header);
         let end = start.saturating_add(header.length_including_self());
         let bytes = section.slice().get(start..end);
-        let abbreviations = dwarf.abbreviations(header)?;
+        let abbreviations = Abbreviations::new(dwarf, header, shares_abbreviations)?;
         Ok(Unit {
             index: UnitIndex::default(),
             part: 0,
@@ -246,7 +255,7 @@ impl<'a> Unit<'a> {
         dwarf: &gimli::Dwarf<Reader<'a>>,
         header: &UnitHeader<Reader<'a>>,
     ) -> Result<Option<Self>> {
-        let mut unit = Self::new(dwarf, header)?;
+        let mut unit = Self::new(dwarf, header, false)?;
         unit.read_root(dwarf)?;
         Ok(unit.is_skeleton().then_some(unit))
     }
@@ -277,16 +286,21 @@ impl<'a> Unit<'a> {
     }
 
     fn read_root(&mut self, dwarf: &gimli::Dwarf<Reader<'a>>) -> Result<()> {
-        let abbreviations = Arc::clone(&self.abbreviations);
-        let mut raw = self.header.entries_raw(&abbreviations, None)?;
-        let Some(root) = raw.read_abbreviation()? else { return Ok(()) };
+        let mut cursor = Cursor::new(self.bytes, self.header.root_offset().0, self.endian());
+        let code = cursor.leb()?;
+        if code == 0 {
+            return Ok(());
+        }
+        let root = self.abbreviations.get(code);
+        let root = root.with_context(|| format!("there is no abbreviation {code}"))?;
+        let mut raw = cursor.raw(self);
         let (mut producer, mut language, mut low_pc) = (None, None, None);
         let (mut dwo_name, mut folder, mut name) = (None, None, None);
         self.dwo_id = match self.header.type_() {
             UnitType::Skeleton(id) | UnitType::SplitCompilation(id) => Some(id),
             _ => None,
         };
-        for &spec in root.attributes() {
+        for &spec in &root.attributes {
             let attribute = raw.read_attribute(spec)?;
             match (attribute.name(), attribute.value()) {
                 (gimli::DW_AT_producer, value) => producer = Some(value),
@@ -322,6 +336,7 @@ impl<'a> Unit<'a> {
         self.compiler = Compiler {
             c: language.is_some_and(|language| C.contains(&language)),
             llvm: LLVM.iter().any(|name| producer.contains(name)),
+            lower_bound: language.and_then(DwLang::default_lower_bound).unwrap_or(0) as i64,
         };
         self.dwo_name = dwo_name.unwrap_or_default();
         self.folder = folder.unwrap_or_default();

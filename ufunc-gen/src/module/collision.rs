@@ -11,6 +11,7 @@ use hashbrown::HashSet;
 use object::{Object as _, ObjectSection as _};
 
 use crate::btf::decode::Btf;
+use crate::elf::HostFile;
 use crate::kernel::{BTF_SECTION, SYSFS_BTF, VMLINUX};
 
 /// The running kernel's types, if it shows them.
@@ -23,15 +24,26 @@ pub fn running_kernel() -> Option<PathBuf> {
 /// the file `vmlinux`.
 pub fn check<'n>(vmlinux: &Path, names: impl IntoIterator<Item = &'n str>) -> Result<()> {
     let context = || format!("failed to read the kernel's BTF from {}", vmlinux.display());
-    let file = fs::read(vmlinux).with_context(context)?;
+    // It is long, and mapping it takes no time. Not every kernel lets its own types be mapped.
+    let (mapped, read);
+    let file = match HostFile::open(vmlinux) {
+        Ok(file) => {
+            mapped = file;
+            mapped.bytes()
+        }
+        Err(_) => {
+            read = fs::read(vmlinux).with_context(context)?;
+            &read
+        }
+    };
     let bytes = if file.starts_with(&object::elf::ELFMAG) {
-        let elf = object::File::parse(&*file).with_context(context)?;
+        let elf = object::File::parse(file).with_context(context)?;
         let section = elf.section_by_name(BTF_SECTION);
         let section = section
             .with_context(|| format!("{} has no section {BTF_SECTION}", vmlinux.display()))?;
-        section.uncompressed_data().with_context(context)?.into_owned()
+        section.uncompressed_data().with_context(context)?
     } else {
-        file
+        file.into()
     };
     let btf = Btf::parse(&bytes).with_context(context)?;
     let wanted: HashSet<&[u8]> = names.into_iter().map(str::as_bytes).collect();

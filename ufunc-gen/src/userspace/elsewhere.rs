@@ -3,13 +3,12 @@
 //! optimisation leaves them.
 
 use anyhow::Result;
-use gimli::constants as dw;
 
 use super::names::{NameId, Names};
 use super::store::{Draft, Head, Part, RecordId, Ref, Store};
 use crate::btf::kind;
 use crate::dwarf::raw::Rules;
-use crate::dwarf::{DebugInfo, DieRef, MAX_CHAIN, Walk};
+use crate::dwarf::{DebugInfo, DieRef, MAX_CHAIN};
 use crate::ident;
 
 /// The name of the function that `symbol` is a changed copy of, or `symbol` itself.
@@ -65,15 +64,9 @@ pub(super) fn function<'a>(
     let (mut parts, mut variadic) = (Vec::new(), false);
     if let Some(place) = params {
         let (unit, _) = debug.die(place)?;
-        let mut walk = Walk::at(debug, unit, place)?;
-        walk.next()?;
-        while let Some(child) = walk.next_child(0)? {
-            match child.tag {
-                dw::DW_TAG_formal_parameter => parts.push((child.name, child.ty)),
-                dw::DW_TAG_unspecified_parameters => variadic = true,
-                _ => {}
-            }
-        }
+        variadic = debug.for_each_parameter(unit, place, |parameter| {
+            parts.push((parameter.name, parameter.ty));
+        })?;
     }
     let reference = |store: &mut Store<'a>, ty: Option<DieRef>| match ty {
         Some(place) => store.exact(place),

@@ -42,6 +42,8 @@ pub struct Userspace<'a> {
     /// Names as BTF can have them.
     names: Vec<Cow<'a, str>>,
     units: Vec<UnitTypes>,
+    /// What is no type of BTF, and how many of it there are.
+    left_out: Vec<(Rule, usize)>,
     pointer: u64,
 }
 
@@ -65,20 +67,28 @@ pub fn read<'a>(
     progress: &AtomicU64,
 ) -> Result<Userspace<'a>> {
     let (mut store, mut units) = scan(debug, options, progress)?;
+    let mut nameless = 0;
     for unit in &mut units {
         for place in std::mem::take(&mut unit.coded_elsewhere) {
-            unit.roots.extend(elsewhere::function(debug, &mut store, place)?);
+            match elsewhere::function(debug, &mut store, place)? {
+                Some(function) => unit.roots.push(function),
+                None => nameless += 1,
+            }
         }
     }
+    let variables = units.iter().map(|unit| unit.variables as usize).sum();
+    let left_out = vec![(Rule::Variable, variables), (Rule::NamelessFunction, nameless)];
     let names = store.names.fit();
-    Ok(Userspace { store, names, units, pointer: debug.pointer_size() })
+    Ok(Userspace { store, names, units, left_out, pointer: debug.pointer_size() })
 }
 
 impl Userspace<'_> {
     /// All of it as BTF.
     pub fn btf(&self) -> UserspaceBtf<'_> {
         let types = variants::resolve(&self.store, &self.units);
-        emit::emit(&types, &self.store, &self.names, self.pointer)
+        let mut btf = emit::emit(&types, &self.store, &self.names, self.pointer);
+        btf.rules.extend(self.left_out.iter().filter(|(_, count)| *count > 0));
+        btf
     }
 }
 

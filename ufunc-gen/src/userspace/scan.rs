@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The types of one unit.
 
+use std::cell::Cell;
 use std::mem;
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub(super) struct UnitTypes {
     pub(super) places: Vec<(DieRef, Ref)>,
     /// Functions that have their code here, and their declaration elsewhere.
     pub(super) coded_elsewhere: Vec<DieRef>,
+    /// How many variables it has outside of functions.
+    pub(super) variables: u32,
 }
 
 impl UnitTypes {
@@ -143,6 +146,8 @@ pub(super) struct Scanner<'d, 'a> {
     /// Types that wait for what they refer to.
     stack: Vec<u32>,
     draft: Draft,
+    /// Variables of the unit, outside of functions.
+    variables: u32,
     /// The scope of the last type, whose name was looked up.
     scope: Option<(Arc<str>, NameId)>,
 }
@@ -168,6 +173,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             by_name: HashMap::new(),
             stack: Vec::new(),
             draft: Draft::default(),
+            variables: 0,
             scope: None,
         }
     }
@@ -214,24 +220,42 @@ impl<'d, 'a> Scanner<'d, 'a> {
         inner: &mut Vec<(DieRef, Arc<str>)>,
     ) -> Result<()> {
         let floor = walk.entry().depth;
-        // The function that the walk is in, if its parameters are of interest.
-        let mut function = isize::MIN;
+        // The function that the walk is in, if its parameters are of interest; and several of them
+        // that the source has as one.
+        let (mut function, mut pack) = (isize::MIN, isize::MIN);
+        // The file or namespace that the walk is in, and how many variables it has seen there.
+        let (mut space, variables) = (floor, Cell::new(0));
         loop {
-            let wanted = |tag: DwTag, depth: isize| {
-                is_type(tag)
-                    || tag == dw::DW_TAG_subprogram
-                    || is_namespace(tag)
-                    || (depth == function + 1
-                        && (tag == dw::DW_TAG_formal_parameter
-                            || tag == dw::DW_TAG_unspecified_parameters))
+            let wanted = |tag: DwTag, depth: isize| match tag {
+                dw::DW_TAG_formal_parameter => depth == function + 1 || depth == pack + 1,
+                dw::DW_TAG_unspecified_parameters | dw::DW_TAG_GNU_formal_parameter_pack => {
+                    depth == function + 1
+                }
+                dw::DW_TAG_variable => {
+                    // One that is less deep stands behind the namespace.
+                    variables.set(variables.get() + u32::from(depth <= space + 1));
+                    false
+                }
+                _ => is_type(tag) || tag == dw::DW_TAG_subprogram || is_namespace(tag),
             };
-            let Some(&entry) = walk.next_among(floor, wanted)? else { return Ok(()) };
+            let Some(&entry) = walk.next_among(floor, wanted)? else { break };
             if entry.depth <= function {
                 function = isize::MIN;
             }
+            if entry.depth <= pack {
+                pack = isize::MIN;
+            }
+            if entry.depth <= space {
+                // What is left may be in another one, which is not above.
+                space = entry.depth - 1;
+            }
             scopes.leave(entry.depth);
             match entry.tag {
-                tag if is_namespace(tag) => scopes.enter(self.debug, &entry),
+                tag if is_namespace(tag) => {
+                    space = entry.depth;
+                    scopes.enter(self.debug, &entry);
+                }
+                dw::DW_TAG_GNU_formal_parameter_pack => pack = entry.depth,
                 dw::DW_TAG_subprogram => {
                     let index = self.functions.len() as u32;
                     self.functions_by_place.insert(entry.at, index);
@@ -265,6 +289,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 }
             }
         }
+        self.variables += variables.get();
+        Ok(())
     }
 
     /// Keeps the type that was just read.
@@ -451,7 +477,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let places = places.into_iter().filter(is_done);
         let place = |index| (self.locals[index as usize].at, self.kept[index as usize]);
         let places = places.map(place).collect();
-        Ok(UnitTypes { unit: unit.index(), roots, places, coded_elsewhere })
+        let variables = mem::take(&mut self.variables);
+        Ok(UnitTypes { unit: unit.index(), roots, places, coded_elsewhere, variables })
     }
 
     /// Whether `local` is of interest even if nothing refers to it: because it has a name, or has

@@ -96,6 +96,8 @@ struct methods {
 	template <typename T> T typed(T value) { return value; }
 };
 
+template <typename... T> int counted(long first, T... rest) { return static_cast<int>(first) + sizeof...(rest); }
+
 namespace n1 { int take(data *d) { return d->only; } }
 namespace n2 { int take(data *d) { return static_cast<int>(d->first); } }
 static int same(int a) { return a; }
@@ -122,6 +124,7 @@ int main(int argc, char **argv)
 
 	std::cout << argv[0] << deduced(e.name);
 	sink = n1::take(&d1) + n2::take(&d2) + same(argc) + u.get() + static_cast<int>(w) + we.after + mo.get() + left.l;
+	sink += counted(1L, 2, 3.0, 'c');
 	return c_function(&e, me + me, 1) + by_reference(m, diamond{}) + lambda(2) + me.overloaded(1) + me.overloaded(1.0) +
 	       methods::no_object(me) + me.typed<short>(2) + (r.c != nullptr) + e.a1.at(0).only;
 }

@@ -139,6 +139,7 @@ impl Joined {
         let Joined { types, strings, .. } = self;
         let count = types.len() as u32;
         let is_clean = !strings.has_duplicates();
+        let mut letters = Letters::new(strings.bytes().len() + 4 * types.words.len());
         for index in 0..types.len() {
             let range = types.starts[index] as usize..types.starts[index + 1] as usize;
             let at = range.start * 4;
@@ -148,6 +149,7 @@ impl Joined {
                     Slot::Name => {
                         let tail = strings.bytes().get(*word as usize..);
                         let string = until_nul(tail.ok_or(Bad::Name(*word))?).to_vec();
+                        letters.spend(&string)?;
                         *word = strings.add(&string).map_err(Bad::Other)?;
                     }
                     Slot::Type if *word > count => return Err(Bad::Type(*word)),
@@ -179,6 +181,7 @@ impl Joined {
         let count = btf.len() as u32;
         // Names come up again and again; each one is looked up once.
         let mut known = vec![u32::MAX; before_strings.len() + btf.strings.len()];
+        let mut letters = Letters::new(known.len());
         let mut name = |strings: &mut Strings, word: u32| -> Result<u32, Bad> {
             let place = known.get_mut(word as usize).ok_or(Bad::Name(word))?;
             if *place == u32::MAX {
@@ -186,7 +189,9 @@ impl Joined {
                     Some(own) => &btf.strings[own..],
                     None => &before_strings[word as usize..],
                 };
-                *place = strings.add(until_nul(string)).map_err(Bad::Other)?;
+                let string = until_nul(string);
+                letters.spend(string)?;
+                *place = strings.add(string).map_err(Bad::Other)?;
             }
             Ok(*place)
         };
@@ -211,6 +216,28 @@ impl Joined {
             let number = before_len as usize + index + 1;
             for_each_slot(&mut types.words[start..], visit)
                 .map_err(|bad: Bad| bad.error(number, at))?;
+        }
+        Ok(())
+    }
+}
+
+/// How many letters of names may still be read. Names can end in each other, and as many as there
+/// are letters would be more than anybody has room for.
+struct Letters(usize);
+
+impl Letters {
+    /// Times that what names are in may be read, and what is always allowed.
+    const READINGS: usize = 16;
+    const ALLOWANCE: usize = 1 << 16;
+
+    fn new(len: usize) -> Self {
+        Letters(len.saturating_mul(Self::READINGS).saturating_add(Self::ALLOWANCE))
+    }
+
+    fn spend(&mut self, name: &[u8]) -> Result<(), Bad> {
+        match self.0.checked_sub(name.len()) {
+            Some(left) => self.0 = left,
+            None => return Err(Bad::Other(anyhow::anyhow!("its names overlap too much"))),
         }
         Ok(())
     }

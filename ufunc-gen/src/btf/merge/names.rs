@@ -154,7 +154,8 @@ impl Whole<'_> {
         let class_and_name = |id: u32| {
             let ty = self.types.by_id(id)?;
             let class = Class::of(ty.kind())?;
-            let name = self.strings.get(ty.name());
+            // The kernel takes no longer one, so no relocation is of that name.
+            let name = self.strings.short(ty.name(), NAME_MAX)?;
             let name = &name[..essential_len(name)];
             (!name.is_empty()).then_some((class, name))
         };

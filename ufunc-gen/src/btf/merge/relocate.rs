@@ -39,12 +39,20 @@ pub(super) fn ids(
         }
     }
     let embedded = embedded(distilled.len(), split);
+    // A name has a few types at most, unless somebody wants them all compared with each other.
+    const MAX_NAMESAKES: usize = 16;
+    let mut left = 1000 + MAX_NAMESAKES * (base_len + distilled.len());
     let find = |index: usize| -> Result<u32> {
         let ty = Words(distilled.ty(index));
         let shown = String::from_utf8_lossy(name(index));
         let what = format!("type {} of its distilled base, '{}',", index + 1, shown.escape_debug());
         ensure!(is_distilled(ty.kind()) && !shown.is_empty(), "{what} cannot be looked for");
-        let named = namesakes.get(name(index)).into_iter().flatten().copied();
+        let named = namesakes.get(name(index)).map(Vec::as_slice).unwrap_or_default();
+        match left.checked_sub(named.len()) {
+            Some(less) => left = less,
+            None => bail!("{what} has a name that too many types of the base have"),
+        }
+        let named = named.iter().copied();
         let by_id = |id: &u32| types.by_id(*id);
         let mut fitting: Vec<u32> =
             named.filter(|id| by_id(id).is_some_and(|base| can_stand_for(base, ty))).collect();

@@ -72,6 +72,13 @@ impl Strings {
         until_nul(&self.bytes[offset as usize..])
     }
 
+    /// The string at `offset`, which is within the section; `None` if it has more than `max` bytes.
+    pub(super) fn short(&self, offset: u32, max: usize) -> Option<&[u8]> {
+        let tail = &self.bytes[offset as usize..];
+        let tail = &tail[..tail.len().min(max + 1)];
+        memchr::memchr(0, tail).map(|end| &tail[..end])
+    }
+
     /// Offset of `string`, which has no NUL and is added if it is new.
     pub(super) fn add(&mut self, string: &[u8]) -> Result<u32> {
         if string.is_empty() {

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The abbreviations of a unit.
+//!
+//! GCC and clang give each unit a table of its own, of which those who look for one entry need a
+//! few lines. So it is noted where each abbreviation begins, and no more is read than is asked for.
+
+use std::sync::{Arc, LazyLock};
+
+use anyhow::Result;
+use gimli::{AttributeSpecification, DwAt, DwForm, DwTag, Reader as _, Section as _, UnitHeader};
+
+use super::Reader;
+
+/// What entries with one abbreviation have in common.
+#[derive(Debug)]
+pub(super) struct Abbreviation {
+    pub(super) tag: DwTag,
+    pub(super) has_children: bool,
+    pub(super) attributes: Vec<AttributeSpecification>,
+}
+
+/// The abbreviations of a unit.
+#[derive(Clone, Debug)]
+pub(super) enum Abbreviations<'a> {
+    /// In a table as compilers write it, with the codes 1, 2, 3 …
+    Numbered {
+        table: Reader<'a>,
+        /// Where each begins in it, behind its code.
+        starts: Arc<[u32]>,
+    },
+    /// In any other table, and in one that several units share.
+    Read(Arc<gimli::Abbreviations>),
+}
+
+/// No abbreviations, for those of gimli's functions that want some and do not use them.
+pub(super) static NONE: LazyLock<gimli::Abbreviations> = LazyLock::new(Default::default);
+
+impl<'a> Abbreviations<'a> {
+    /// Those of the unit that `header` begins; `is_shared` says whether others have the same.
+    pub(super) fn new(
+        dwarf: &gimli::Dwarf<Reader<'a>>,
+        header: &UnitHeader<Reader<'a>>,
+        is_shared: bool,
+    ) -> Result<Self> {
+        if !is_shared {
+            let mut table = *dwarf.debug_abbrev.reader();
+            let found = table.skip(header.debug_abbrev_offset().0).and_then(|()| starts(table));
+            // What is wrong with a table is said by gimli.
+            if let Ok(Some(starts)) = found {
+                return Ok(Abbreviations::Numbered { table, starts: starts.into() });
+            }
+        }
+        Ok(Abbreviations::Read(dwarf.abbreviations(header)?))
+    }
+
+    /// How many there are whose codes are without gaps from 1, up to `max`.
+    pub(super) fn count(&self, max: usize) -> usize {
+        match self {
+            Abbreviations::Numbered { starts, .. } => starts.len().min(max),
+            Abbreviations::Read(read) => {
+                (1..=max as u64).take_while(|&code| read.get(code).is_some()).count()
+            }
+        }
+    }
+
+    /// The one with the code `code`.
+    pub(super) fn get(&self, code: u64) -> Option<Abbreviation> {
+        match self {
+            Abbreviations::Numbered { table, starts } => {
+                let start = *starts.get(usize::try_from(code).ok()?.checked_sub(1)?)?;
+                // It was gone over before.
+                read(*table, start).ok()
+            }
+            Abbreviations::Read(read) => {
+                let abbreviation = read.get(code)?;
+                Some(Abbreviation {
+                    tag: abbreviation.tag(),
+                    has_children: abbreviation.has_children(),
+                    attributes: abbreviation.attributes().to_vec(),
+                })
+            }
+        }
+    }
+}
+
+/// Where the abbreviations of the table `input` begin, behind their codes; `None` if these are not
+/// 1, 2, 3 … or the table is not as it should be.
+fn starts(table: Reader<'_>) -> gimli::Result<Option<Vec<u32>>> {
+    let (mut input, mut starts) = (table, Vec::new());
+    // A table may end without a zero where the section ends.
+    while !input.is_empty() {
+        match input.read_uleb128()? {
+            0 => break,
+            code if code != starts.len() as u64 + 1 => return Ok(None),
+            _ => match u32::try_from(table.len() - input.len()) {
+                Ok(start) => starts.push(start),
+                Err(_) => return Ok(None),
+            },
+        }
+        let (tag, has_children) = (input.read_uleb128_u16()?, input.read_u8()?);
+        if tag == 0 || has_children > 1 || !pass_attributes(&mut input)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(starts))
+}
+
+/// Goes over the attributes of an abbreviation; says whether they are as they should be.
+fn pass_attributes(input: &mut Reader<'_>) -> gimli::Result<bool> {
+    loop {
+        match (input.read_uleb128_u16()?, input.read_uleb128_u16()?) {
+            (0, 0) => return Ok(true),
+            (0, _) | (_, 0) => return Ok(false),
+            (_, form) if DwForm(form) == gimli::DW_FORM_implicit_const => {
+                input.read_sleb128()?;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads the abbreviation at `start` of `table`, which is behind its code.
+fn read(table: Reader<'_>, start: u32) -> gimli::Result<Abbreviation> {
+    let mut input = table;
+    input.skip(start as usize)?;
+    let (tag, has_children) = (DwTag(input.read_uleb128_u16()?), input.read_u8()? != 0);
+    let mut attributes = Vec::new();
+    loop {
+        let (name, form) = (input.read_uleb128_u16()?, DwForm(input.read_uleb128_u16()?));
+        if name == 0 {
+            return Ok(Abbreviation { tag, has_children, attributes });
+        }
+        let value = match form {
+            gimli::DW_FORM_implicit_const => Some(input.read_sleb128()?),
+            _ => None,
+        };
+        attributes.push(AttributeSpecification::new(DwAt(name), form, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gimli::RunTimeEndian;
+
+    fn table(bytes: &[u8]) -> Reader<'_> {
+        Reader::new(bytes, RunTimeEndian::Little)
+    }
+
+    #[test]
+    fn numbered_abbreviations_are_found_and_read() {
+        // The third attribute has its value, -1, in the table.
+        let bytes = [1, 0x11, 1, 3, 8, 0, 0, 2, 0x34, 0, 3, 8, 0x3a, 0x21, 0x7f, 0, 0, 0, 9];
+        let starts = starts(table(&bytes)).unwrap().unwrap();
+        assert_eq!(starts.len(), 2);
+        let second = read(table(&bytes), starts[1]).unwrap();
+        assert_eq!((second.tag, second.has_children), (gimli::DW_TAG_variable, false));
+        assert_eq!(second.attributes.len(), 2);
+        assert_eq!(second.attributes[1].implicit_const_value(), Some(-1));
+        assert!(read(table(&bytes), starts[0]).unwrap().has_children);
+    }
+
+    #[test]
+    fn odd_tables_are_left_to_gimli() {
+        for bytes in [
+            &[2, 0x11, 0, 0, 0, 0][..],
+            &[1, 0, 0, 0, 0, 0],
+            &[1, 0x11, 2, 0, 0, 0],
+            &[1, 0x11, 0, 3, 0, 0, 0, 0],
+            &[1, 0x11, 0, 3],
+            &[1, 0x11, 0, 0, 0, 1, 0x11, 0, 0, 0, 0],
+        ] {
+            assert!(starts(table(bytes)).ok().flatten().is_none(), "{bytes:?}");
+        }
+    }
+}
