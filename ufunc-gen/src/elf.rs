@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hashbrown::HashMap;
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 use object::read::elf::{ElfFile, FileHeader, SectionHeader as _};
 use object::{Endianness, Object as _, ObjectKind, ObjectSymbol as _, SymbolKind};
 
@@ -36,7 +36,8 @@ impl HostFile {
             // file. Another process that changes it meanwhile changes bytes which are untrusted
             // anyway; one that truncates it ends this process by SIGBUS, as it would end every
             // other reader of ELF files that maps them.
-            Ok(unsafe { Mmap::map(&file)? })
+            // (A private one is what the kernel wants for its own types.)
+            Ok(unsafe { MmapOptions::new().map_copy_read_only(&file)? })
         };
         let map = open().with_context(|| format!("failed to read {}", path.display()))?;
         Ok(HostFile { path: path.to_owned(), map })

@@ -124,7 +124,8 @@ fn read(table: Reader<'_>, start: u32) -> gimli::Result<Abbreviation> {
     let mut input = table;
     input.skip(start as usize)?;
     let (tag, has_children) = (DwTag(input.read_uleb128_u16()?), input.read_u8()? != 0);
-    let mut attributes = Vec::new();
+    // Few have more.
+    let mut attributes = Vec::with_capacity(12);
     loop {
         let (name, form) = (input.read_uleb128_u16()?, DwForm(input.read_uleb128_u16()?));
         if name == 0 {

@@ -336,7 +336,6 @@ impl<'a> DebugInfo<'a> {
 
     /// The function that the entry at `place` declares in `scope`, if it is `wanted`, and whether
     /// that is but a declaration.
-    #[expect(clippy::type_complexity, reason = "a name would say no more")]
     fn function_at(
         &self,
         place: DieRef,

@@ -478,12 +478,14 @@ impl Source {
 }
 
 impl fmt::Display for Source {
+    /// For messages, without anything that a terminal obeys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.escape_debug();
         match &self.folder {
             Some(folder) if !self.file.starts_with('/') => {
-                write!(f, "{folder}/{}:{}", self.file, self.line)
+                write!(f, "{}/{file}:{}", folder.escape_debug(), self.line)
             }
-            _ => write!(f, "{}:{}", self.file, self.line),
+            _ => write!(f, "{file}:{}", self.line),
         }
     }
 }
@@ -491,6 +493,13 @@ impl fmt::Display for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_any_name_can_be_shown_on_a_terminal() {
+        let folder = Some("/src\n".into());
+        let source = Source { folder, file: "\u{1b}[2J.c".into(), line: 5 };
+        assert_eq!(source.to_string(), "/src\\n/\\u{1b}[2J.c:5");
+    }
 
     #[test]
     fn a_file_is_named_with_as_many_folders_as_one_likes() {

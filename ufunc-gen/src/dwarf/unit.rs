@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
 use gimli::{
-    AttributeValue, DebugAddrBase, DebugLineOffset, DebugRngListsBase,
-    DebugStrOffsetsBase, DebugStrOffsetsIndex, DwLang, DwarfFileType, DwoId, LineProgramHeader,
-    RunTimeEndian, Section as _, UnitHeader, UnitSectionOffset, UnitType,
+    AttributeValue, DebugAddrBase, DebugLineOffset, DebugRngListsBase, DebugStrOffsetsBase,
+    DebugStrOffsetsIndex, DwLang, DwarfFileType, DwoId, LineProgramHeader, RunTimeEndian,
+    Section as _, UnitHeader, UnitSectionOffset, UnitType,
 };
 
 use super::abbreviations::Abbreviations;

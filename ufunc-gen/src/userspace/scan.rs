@@ -591,10 +591,9 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 return Ok(target);
             }
             Kind::Declared { union } => {
-                if local.name != 0 {
-                    return Ok(Ref::Named(Key { name: local.name, union }));
-                }
-                kind::STRUCT
+                // Nothing is known of one without a name.
+                let named = Ref::Named(Key { name: local.name, union });
+                return Ok(if local.name != 0 { named } else { Ref::VOID });
             }
             Kind::Array => return self.keep_array(&local, target),
             Kind::Int(_) => kind::INT,

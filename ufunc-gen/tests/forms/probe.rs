@@ -2,6 +2,8 @@
 //! The compiler as a judge of sizes and places: a source that it only accepts if it agrees, with an
 //! object of all ones for each bit-field.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

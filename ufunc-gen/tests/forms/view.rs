@@ -2,6 +2,8 @@
 //! BTF as text that two builds of one source have in common: each type that has a name, and each
 //! function, with all that it says, in a line of its own.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ufunc_gen::btf::decode::Btf;

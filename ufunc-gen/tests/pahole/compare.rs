@@ -83,7 +83,10 @@ fn stands_in(shape: &Shape, name: &str, info: &Info) -> bool {
         Shape::Enum { values, .. } => values.is_empty(),
         shape => matches!(shape, Shape::Base { .. }),
     };
-    is_plain && (info.has_type(name) || name == "long long")
+    // One that is not aligned is called after what it is instead of.
+    let name = name.strip_prefix("unaligned_").unwrap_or(name);
+    let is_made = ["long long", "long long unsigned int"].contains(&name);
+    is_plain && (info.has_type(name) || is_made)
 }
 
 /// Where the BTF of the command, in `ours`, and pahole's differ, with types called by their own
@@ -210,6 +213,10 @@ fn explain_extra(
         }
         // What arrays are indexed by, and what stands for integers that pahole does not understand.
         (Sort::Int, _) if ["int", "__SANITIZED_FAKE_INT__"].contains(&name) => Some(Gap::Added),
+        // What clang needs for itself.
+        (Sort::Int, _) if is_index_type(sort, name) || name.starts_with("DW_ATE_") => {
+            Some(Gap::Added)
+        }
         // The other keyword, or an integer for what is none.
         _ => same_name()
             .flat_map(|one| &one.gaps)

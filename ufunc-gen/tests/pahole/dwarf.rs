@@ -107,7 +107,9 @@ impl Info {
             return self.expect_function(node);
         }
         let name = self.name(node);
-        if name.is_empty() || node.declaration {
+        // What clang needs for itself is no type of the source.
+        let is_clangs = name.starts_with("DW_ATE_") || name == "__ARRAY_SIZE_TYPE__";
+        if name.is_empty() || node.declaration || is_clangs {
             return None;
         }
         let (mut gaps, mut part_gaps) = (self.scope_gaps(node), Vec::new());
@@ -357,6 +359,12 @@ impl Info {
         let mut variadic = false;
         for child in self.children(params_of) {
             match child.tag {
+                // What GCC calls parameters of a destructor is known when it is called.
+                gimli::DW_TAG_formal_parameter if child.name == "__in_chrg" => {}
+                gimli::DW_TAG_formal_parameter
+                    if child.name == "__vtt_parm"
+                        && !symbol.contains("C2")
+                        && !symbol.contains("D2") => {}
                 gimli::DW_TAG_formal_parameter => {
                     let mut found = Gaps::new();
                     let ty = self.spell(child.ty, false, &mut found);

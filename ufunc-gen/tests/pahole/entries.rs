@@ -210,9 +210,8 @@ impl Info {
     }
 
     pub fn qualified(&self, node: &Node) -> String {
-        if node.name.is_empty()
-            && let Some(declaration) = node.specification
-        {
+        // A definition belongs where its declaration is.
+        if let Some(declaration) = node.specification {
             return self.qualified(self.node(declaration));
         }
         if node.name.is_empty() {
@@ -225,7 +224,8 @@ impl Info {
     pub fn scope(&self, node: &Node) -> String {
         let Some(parent) = node.parent else { return String::new() };
         let parent = &self.nodes[parent];
-        let outer = self.scope(parent);
+        let declaration = parent.specification.filter(|_| parent.tag != gimli::DW_TAG_subprogram);
+        let outer = self.scope(declaration.map_or(parent, |declaration| self.node(declaration)));
         let name = match parent.specification {
             Some(declaration) if parent.name.is_empty() => &self.node(declaration).name,
             _ => &parent.name,
@@ -304,6 +304,8 @@ impl Node {
             gimli::DW_AT_virtuality => {
                 self.is_virtual = value != AttributeValue::Virtuality(gimli::DW_VIRTUALITY_none);
             }
+            // What the linker left out is said to be where nothing can be.
+            gimli::DW_AT_low_pc if value == AttributeValue::Addr(0) => {}
             gimli::DW_AT_low_pc | gimli::DW_AT_ranges => self.has_code = true,
             gimli::DW_AT_data_member_location => {
                 self.location = match value {

@@ -40,7 +40,9 @@ pub fn probe(types: &[Type<'_>], prelude: &str, skip: impl Fn(&str) -> bool) -> 
     for ty in types {
         let Some((spelling, composite)) = writer.nameable(ty) else { continue };
         let name = spelling.rsplit(' ').next().unwrap_or_default();
-        if !skip(name) && seen.insert(spelling.clone()) {
+        // What stands for a float that is not aligned has a name of the command's own.
+        let is_own = name.starts_with("unaligned_");
+        if !is_own && !skip(name) && seen.insert(spelling.clone()) {
             writer.ask(&spelling, composite);
         }
     }
