@@ -312,7 +312,7 @@ impl<'a> DebugInfo<'a> {
     }
 
     /// Reads the type at `die` into `raw`.
-    fn read_type(&self, die: DieRef, raw: &mut RawType<'a>) -> Result<()> {
+    pub(super) fn read_type(&self, die: DieRef, raw: &mut RawType<'a>) -> Result<()> {
         let unit = self.unit(self.unit_of(die)?)?;
         let mut walk = Walk::at(self, unit, die)?;
         let Some(&entry) = walk.next()? else { return Ok(()) };

@@ -3,7 +3,10 @@
 
 use anyhow::Result;
 
-use super::{DebugInfo, DieRef, MAX_CHAIN};
+use super::entry::Entry;
+use super::raw::{Kind, RawType};
+use super::{DebugInfo, DieRef, MAX_CHAIN, Unit};
+use crate::btf::Name;
 use crate::ident::btf_name;
 
 /// A type as a call passes it.
@@ -28,6 +31,16 @@ pub enum Shape {
     OtherPointer,
     /// Something else, under the name DWARF has for it.
     Other(String),
+}
+
+/// A struct, class or union.
+#[derive(Clone, Debug)]
+pub(crate) struct Record<'a> {
+    /// Where its definition is.
+    pub(crate) place: DieRef,
+    /// Its name: types that BTF knows by one name have the same.
+    pub(crate) name: Name<'a>,
+    pub(crate) is_union: bool,
 }
 
 impl<'a> DebugInfo<'a> {
@@ -95,6 +108,69 @@ impl<'a> DebugInfo<'a> {
             at = entry.ty;
         }
         Ok(Shape::OtherPointer)
+    }
+
+    /// The struct or union that the type at `die` points to, if its layout is known.
+    pub(crate) fn pointee(&self, die: Option<DieRef>) -> Result<Option<Record<'a>>> {
+        let Some((_, pointer)) = self.bare(die)? else { return Ok(None) };
+        match pointer.tag {
+            gimli::DW_TAG_pointer_type
+            | gimli::DW_TAG_reference_type
+            | gimli::DW_TAG_rvalue_reference_type => self.record(pointer.ty),
+            _ => Ok(None),
+        }
+    }
+
+    /// The struct or union that the first member of the struct at `place` is.
+    pub(crate) fn first_member(&self, place: DieRef) -> Result<Option<Record<'a>>> {
+        let mut raw = RawType::default();
+        self.read_type(place, &mut raw)?;
+        match raw.parts.first() {
+            Some(first) if raw.kind == Kind::Struct && first.bit_offset == 0 => {
+                self.record(first.ty)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The struct or union at `die`.
+    fn record(&self, die: Option<DieRef>) -> Result<Option<Record<'a>>> {
+        let Some((unit, entry)) = self.bare(die)? else { return Ok(None) };
+        let is_union = entry.tag == gimli::DW_TAG_union_type;
+        let is_record = is_union
+            || matches!(entry.tag, gimli::DW_TAG_structure_type | gimli::DW_TAG_class_type);
+        if !is_record || entry.declaration {
+            return Ok(None);
+        }
+        // To find out what is around a type in C takes its time, and is hardly ever anything.
+        let name = match unit.compiler.c {
+            true => self.name(&entry),
+            false => self.qualified_name(unit, &entry)?,
+        };
+        let name = btf_name(name.unwrap_or_default());
+        Ok(Some(Record { place: entry.at, name, is_union }))
+    }
+
+    /// The entry of the type at `die` without typedefs and qualifiers, and its unit; of a declared
+    /// type that of its definition. `None` for `void`.
+    fn bare(&self, die: Option<DieRef>) -> Result<Option<(&Unit<'a>, Entry<'a>)>> {
+        let mut at = die;
+        for _ in 0..MAX_CHAIN {
+            let Some(die) = at else { return Ok(None) };
+            let (unit, entry) = self.die(die)?;
+            at = match entry.tag {
+                gimli::DW_TAG_typedef
+                | gimli::DW_TAG_const_type
+                | gimli::DW_TAG_volatile_type
+                | gimli::DW_TAG_restrict_type
+                | gimli::DW_TAG_atomic_type => entry.ty,
+                _ => match self.definition(unit, &entry)? {
+                    Some(definition) => Some(definition),
+                    None => return Ok(Some((unit, entry))),
+                },
+            };
+        }
+        Ok(None)
     }
 
     /// The type at `die` as C spells it. Names are rewritten to identifiers, so the result is safe

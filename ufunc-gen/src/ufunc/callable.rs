@@ -7,10 +7,9 @@
 
 use anyhow::Result;
 
-use super::objects::Objects;
+use super::objects::{Object, Objects};
 use super::signature::object_name;
 use super::{Ufunc, describe};
-use crate::btf::TypeId;
 use crate::dwarf::DebugInfo;
 use crate::dwarf::functions::Function;
 use crate::metadata::Role;
@@ -19,7 +18,7 @@ use crate::metadata::Role;
 #[derive(Debug, Default)]
 pub(super) struct Call<'c> {
     needs: Vec<Need<'c>>,
-    gives: Option<(TypeId, &'c str)>,
+    gives: Option<(Object, &'c str)>,
 }
 
 /// An object that a call takes.
@@ -27,7 +26,7 @@ pub(super) struct Call<'c> {
 pub(super) struct Need<'c> {
     /// Place among the parameters.
     param: usize,
-    object: TypeId,
+    object: Object,
     /// The one whose objects alone will do: what a release function ends is its own family's.
     family: Option<&'c str>,
 }
@@ -35,7 +34,7 @@ pub(super) struct Need<'c> {
 impl<'c> Call<'c> {
     /// A call of `function`, which has this role in `family`.
     pub(super) fn new(
-        objects: &Objects<'_>,
+        objects: &Objects,
         function: &Function<'_>,
         role: Role,
         family: &'c str,
@@ -55,7 +54,7 @@ impl<'c> Call<'c> {
         Call { needs: needs.collect(), gives }
     }
 
-    fn gives(&self, need: &Need<'_>, fits: impl Fn(TypeId, TypeId) -> bool) -> bool {
+    fn gives(&self, need: &Need<'_>, fits: impl Fn(Object, Object) -> bool) -> bool {
         self.gives.is_some_and(|(given, family)| {
             need.family.is_none_or(|own| own == family) && fits(given, need.object)
         })
@@ -66,7 +65,7 @@ impl<'c> Call<'c> {
 /// `fits` says whether one struct will do for another.
 pub(super) fn lacks<'c>(
     calls: &[Call<'c>],
-    fits: impl Fn(TypeId, TypeId) -> bool,
+    fits: impl Fn(Object, Object) -> bool,
 ) -> Vec<Option<Need<'c>>> {
     let mut lacks: Vec<_> = calls.iter().map(|call| call.needs.first().copied()).collect();
     // Each round makes at least one more call possible.
@@ -87,7 +86,7 @@ pub(super) fn lacks<'c>(
 /// Why `function` cannot be called, which lacks `need` among `calls`.
 pub(super) fn reason(
     debug: &DebugInfo<'_>,
-    objects: &Objects<'_>,
+    objects: &Objects,
     function: &Function<'_>,
     need: Need<'_>,
     calls: &[Call<'_>],
@@ -128,12 +127,12 @@ mod tests {
     fn call<'c>(needs: &[(u32, Option<&'c str>)], gives: Option<(u32, &'c str)>) -> Call<'c> {
         let need = |(param, &(object, family)): (usize, &(u32, Option<&'c str>))| Need {
             param,
-            object: TypeId(object),
+            object: Object(object),
             family,
         };
         Call {
             needs: needs.iter().enumerate().map(need).collect(),
-            gives: gives.map(|(object, family)| (TypeId(object), family)),
+            gives: gives.map(|(object, family)| (Object(object), family)),
         }
     }
 

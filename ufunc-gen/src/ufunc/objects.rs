@@ -1,120 +1,167 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The structs that functions take and return, told apart as the kernel will tell them apart.
 //!
-//! Files may use one name for different structs. So the types are read as the module's will be,
-//! and equal ones merged: what has one id then is one struct to the verifier.
+//! Files may use one name for different structs. So where a struct that is returned and one that is
+//! taken have a name in common and are not at one place, they are read as the module's types will
+//! be, and equal ones merged: what has one id then is one struct to the verifier. All others are
+//! told apart by where they are, for to read a struct is to read all that it leads to.
 
 use anyhow::Result;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::btf::dedup::dedup;
-use crate::btf::view::View;
-use crate::btf::{Type, TypeId};
 use crate::dwarf::functions::Function;
+use crate::dwarf::shape::Record;
 use crate::dwarf::types::TypeReader;
 use crate::dwarf::{DebugInfo, DieRef};
 
 /// Id of the first type.
 const FIRST: u32 = 1;
+/// How many structs may be the first member of another one before nobody looks at the next.
+const MAX_DEPTH: usize = 64;
+
+/// A struct or union that functions take or return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Object(pub(super) u32);
 
 /// The structs that functions take and return.
-pub(super) struct Objects<'a> {
-    types: Vec<Type<'a>>,
-    /// The types of results and parameters.
-    ids: HashMap<DieRef, TypeId>,
+#[derive(Default)]
+pub(super) struct Objects {
+    /// What the types of results and parameters point to.
+    pointees: HashMap<DieRef, Object>,
+    /// What each object begins with, the outermost first.
+    begins: HashMap<u32, Vec<Object>>,
 }
 
-impl<'a> Objects<'a> {
+impl Objects {
     /// Reads the types in the signatures of `functions`.
-    pub(super) fn read<'f>(
+    pub(super) fn read<'f, 'a: 'f>(
         debug: &DebugInfo<'a>,
         functions: impl IntoIterator<Item = &'f Function<'a>>,
-    ) -> Result<Self>
-    where
-        'a: 'f,
-    {
-        let mut reader = TypeReader::new(debug, FIRST, None);
-        let mut ids = HashMap::new();
+    ) -> Result<Self> {
+        let mut seen = Seen::default();
         for function in functions {
-            let params = function.params.iter().map(|param| param.ty);
-            for ty in params.chain([function.return_type]).flatten() {
-                ids.insert(ty, reader.id(Some(ty))?);
+            for param in &function.params {
+                seen.add(debug, param.ty, false)?;
             }
+            seen.add(debug, function.return_type, true)?;
         }
-        let (types, merged) = dedup(reader.finish()?, FIRST);
-        for id in ids.values_mut() {
-            *id = index(*id).and_then(|index| merged.get(index)).copied().unwrap_or(*id);
-        }
-        Ok(Objects { types, ids })
-    }
-
-    fn view(&self) -> View<'_, 'a> {
-        View::new(&self.types, FIRST)
+        let objects = seen.objects(debug)?;
+        // Every record was given one.
+        let object = |record: &Record<'_>| objects.get(&record.place).copied().unwrap_or(Object(0));
+        let pointees = seen.pointees.iter().map(|(ty, record)| (*ty, object(record)));
+        let begins = seen.begins.iter().map(|(place, records)| {
+            let whole = objects.get(place).copied().unwrap_or(Object(0));
+            (whole.0, records.iter().map(object).collect())
+        });
+        Ok(Objects { pointees: pointees.collect(), begins: begins.collect() })
     }
 
     /// The struct or union that the type `ty` of a result or parameter points to, if it does.
-    pub(super) fn pointee(&self, ty: Option<DieRef>) -> Option<TypeId> {
-        self.view().pointee(*self.ids.get(&ty?)?)
+    pub(super) fn pointee(&self, ty: Option<DieRef>) -> Option<Object> {
+        self.pointees.get(&ty?).copied()
     }
 
     /// Whether the verifier takes a `given` struct for a `wanted` one: it is one, or begins with
     /// one (`btf_struct_ids_match()`).
-    pub(super) fn fits(&self, given: TypeId, wanted: TypeId) -> bool {
-        let mut at = given;
-        for _ in 0..=self.types.len() {
-            if at == wanted {
-                return true;
-            }
-            let Some(Type::Struct(composite)) = self.view().get(at) else { return false };
-            match composite.members.first() {
-                Some(first) if first.bit_offset == 0 => at = self.view().bare(first.ty),
-                _ => return false,
-            }
-        }
-        false
+    pub(super) fn fits(&self, given: Object, wanted: Object) -> bool {
+        given == wanted || self.begins.get(&given.0).is_some_and(|begins| begins.contains(&wanted))
     }
 }
 
-fn index(id: TypeId) -> Option<usize> {
-    id.0.checked_sub(FIRST).map(|index| index as usize)
+/// The structs and unions in signatures, before it is known which of them are the same.
+#[derive(Default)]
+struct Seen<'a> {
+    /// What the types of results and parameters point to.
+    pointees: HashMap<DieRef, Record<'a>>,
+    /// What the structs that are returned begin with, by their places.
+    begins: HashMap<DieRef, Vec<Record<'a>>>,
+}
+
+impl<'a> Seen<'a> {
+    /// Adds the type `ty` of a parameter or, if `is_given`, of a result.
+    fn add(&mut self, debug: &DebugInfo<'a>, ty: Option<DieRef>, is_given: bool) -> Result<()> {
+        let Some(ty) = ty else { return Ok(()) };
+        if !self.pointees.contains_key(&ty)
+            && let Some(record) = debug.pointee(Some(ty))?
+        {
+            self.pointees.insert(ty, record);
+        }
+        if let Some(record) = self.pointees.get(&ty)
+            && is_given
+            && !self.begins.contains_key(&record.place)
+        {
+            let begins = beginnings(debug, record.place)?;
+            self.begins.insert(record.place, begins);
+        }
+        Ok(())
+    }
+
+    /// The object that each struct is, by its place.
+    fn objects(&self, debug: &DebugInfo<'a>) -> Result<HashMap<DieRef, Object>> {
+        let mut namesakes = HashMap::<_, Vec<DieRef>>::new();
+        for record in self.pointees.values().chain(self.begins.values().flatten()) {
+            let places = namesakes.entry((record.is_union, &*record.name)).or_default();
+            if !places.contains(&record.place) {
+                places.push(record.place);
+            }
+        }
+        let beginnings = self.begins.values().flatten().map(|record| record.place);
+        let given: HashSet<_> = self.begins.keys().copied().chain(beginnings).collect();
+        // What is only taken is compared with nothing.
+        let is_given = |place: &DieRef| given.contains(place);
+        let compared = namesakes.values().filter(|places| places.iter().any(is_given));
+        let compared = compared.filter(|places| places.len() > 1).flatten().copied();
+        let mut objects = merged(debug, compared)?;
+        let mut next = objects.values().map(|object| object.0 + 1).max().unwrap_or(FIRST);
+        for place in namesakes.into_values().flatten() {
+            objects.entry(place).or_insert_with(|| {
+                next += 1;
+                Object(next - 1)
+            });
+        }
+        Ok(objects)
+    }
+}
+
+/// The structs that the one at `place` begins with.
+fn beginnings<'a>(debug: &DebugInfo<'a>, place: DieRef) -> Result<Vec<Record<'a>>> {
+    let mut begins = Vec::new();
+    let mut next = debug.first_member(place)?;
+    while let Some(record) = next.filter(|_| begins.len() < MAX_DEPTH) {
+        next = debug.first_member(record.place)?;
+        begins.push(record);
+    }
+    Ok(begins)
+}
+
+/// The types at `places`, equal ones as one object.
+fn merged(
+    debug: &DebugInfo<'_>,
+    places: impl Iterator<Item = DieRef>,
+) -> Result<HashMap<DieRef, Object>> {
+    let mut reader = TypeReader::new(debug, FIRST, None);
+    let mut ids = Vec::new();
+    for place in places {
+        ids.push((place, reader.id(Some(place))?));
+    }
+    let (_, merged) = dedup(reader.finish()?, FIRST);
+    let object = |id: u32| {
+        let index = id.checked_sub(FIRST).map(|index| index as usize);
+        index.and_then(|index| merged.get(index)).map_or(id, |id| id.0)
+    };
+    Ok(ids.into_iter().map(|(place, id)| (place, Object(object(id.0)))).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::btf::{Composite, IntEncoding, Member, Name};
-
-    fn objects(types: Vec<Type<'static>>) -> Objects<'static> {
-        Objects { types, ids: HashMap::new() }
-    }
-
-    fn structure(name: &'static str, members: &[u32]) -> Type<'static> {
-        let member = |(place, &ty): (usize, &u32)| Member {
-            name: Name::Borrowed("m"),
-            ty: TypeId(ty),
-            bit_offset: 64 * place as u32,
-            bitfield_size: 0,
-        };
-        let members = members.iter().enumerate().map(member).collect();
-        Type::Struct(Composite { name: Name::Borrowed(name), size: 64, members })
-    }
-
-    fn int() -> Type<'static> {
-        let name = Name::Borrowed("int");
-        Type::Int { name, size: 4, encoding: IntEncoding::default(), bit_offset: 0, bits: 32 }
-    }
 
     #[test]
     fn a_struct_that_begins_with_another_fits_it() {
-        let typedef = Type::Typedef { name: Name::Borrowed("t"), target: TypeId(2) };
-        let objects = objects(vec![
-            int(),
-            structure("base", &[1]),
-            typedef,
-            structure("derived", &[3, 1]),
-            structure("after", &[1, 2]),
-        ]);
-        let [base, derived, after] = [2, 4, 5].map(TypeId);
+        let [base, derived, after] = [2, 4, 5].map(Object);
+        let begins = HashMap::from([(derived.0, vec![base])]);
+        let objects = Objects { pointees: HashMap::new(), begins };
         assert!(objects.fits(base, base));
         assert!(objects.fits(derived, base));
         assert!(!objects.fits(base, derived));

@@ -344,6 +344,10 @@ impl Info {
         };
         let (name, linkage) = (first(|node| &node.name), first(|node| &node.linkage_name));
         let symbol = if linkage.is_empty() { name } else { linkage };
+        // A copy that link-time optimisation changed is the function that its source says.
+        let clone = [".isra.", ".constprop.", ".part.", ".lto_priv."];
+        let end = clone.iter().filter_map(|clone| symbol.find(clone)).min();
+        let written = &symbol[..end.unwrap_or(symbol.len())];
         if symbol.is_empty() {
             return None;
         }
@@ -401,14 +405,14 @@ impl Info {
         if !self.symbols.contains(symbol) {
             gaps.insert(Gap::NoSymbol);
         }
-        let (defined, declared) = self.functions(&identifier(symbol));
+        let (defined, declared) = self.functions(&identifier(written));
         if defined > 1 || declared > 0 {
             gaps.insert(Gap::SameName);
         }
         Some(Expected {
             sort: Sort::Func,
-            name: shortened(identifier(symbol)),
-            bare: shortened(identifier(symbol)),
+            name: shortened(identifier(written)),
+            bare: shortened(identifier(written)),
             shape: Shape::Func { ret: ret_text, params, global },
             gaps,
             part_gaps,

@@ -354,7 +354,7 @@ impl Sieve {
     fn same_structs<'f, 'a>(
         &mut self,
         pairs: Vec<Pair<'f, 'a>>,
-        objects: &Objects<'a>,
+        objects: &Objects,
     ) -> Vec<Pair<'f, 'a>> {
         self.keep(pairs, |pair| {
             let taken = pair.release.params.first().and_then(|param| objects.pointee(param.ty));
@@ -372,7 +372,7 @@ impl Sieve {
         &mut self,
         debug: &DebugInfo<'a>,
         pairs: Vec<Pair<'f, 'a>>,
-        objects: &Objects<'a>,
+        objects: &Objects,
     ) -> Result<Vec<Pair<'f, 'a>>> {
         let call = |pair: &Pair<'_, '_>| Call::new(objects, pair.acquire, Role::Acquire, "");
         let calls: Vec<_> = pairs.iter().map(call).collect();
