@@ -18,6 +18,7 @@ use ufunc_gen::btf::merge::essential;
 use ufunc_gen::btf::{Composite, Type, TypeId};
 use ufunc_gen::debugfile::{DebugFiles, Search};
 use ufunc_gen::dwarf::{DebugInfo, SplitFiles};
+use ufunc_gen::elf::FileBytes;
 use ufunc_gen::kernel::{SYSFS_BTF, VMLINUX};
 use ufunc_gen::relocation;
 
@@ -160,9 +161,9 @@ fn merge(app: &App, object: &BpfObject) -> Result<Option<File>> {
     write().context("failed to keep the merged BTF in memory").map(Some)
 }
 
-fn kernel_btf() -> Result<Vec<u8>> {
+fn kernel_btf() -> Result<FileBytes> {
     let path = Path::new(SYSFS_BTF).join(VMLINUX);
-    fs::read(&path).with_context(|| format!("failed to read {}", path.display()))
+    FileBytes::of(&path).with_context(|| format!("failed to read {}", path.display()))
 }
 
 /// Opening it gives the file from its beginning.

@@ -2,6 +2,8 @@
 //! The application's ELF file: its symbols, build-id and notes.
 
 use std::fs::{self, File};
+use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -56,6 +58,36 @@ impl HostFile {
     /// All its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.map
+    }
+}
+
+/// The bytes of a file.
+#[derive(Debug)]
+pub enum FileBytes {
+    /// Mapped, which takes no time however long it is.
+    Mapped(HostFile),
+    /// Read: not every file can be mapped, and the kernel's own types only since Linux 6.16.
+    Read(Vec<u8>),
+}
+
+impl FileBytes {
+    /// Those of the file at `path`.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        match HostFile::open(path) {
+            Ok(file) => Ok(FileBytes::Mapped(file)),
+            Err(_) => fs::read(path).map(FileBytes::Read),
+        }
+    }
+}
+
+impl Deref for FileBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            FileBytes::Mapped(file) => file.bytes(),
+            FileBytes::Read(bytes) => bytes,
+        }
     }
 }
 

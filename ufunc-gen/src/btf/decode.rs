@@ -439,8 +439,11 @@ mod tests {
         #[test]
         fn what_is_encoded_is_decoded(types in prop::collection::vec(any_type(), 0..20)) {
             let bytes = Encoded::new(&types, 0).unwrap().to_bytes().unwrap();
-            let read = Btf::parse(&bytes).unwrap();
-            let read = read.types().collect::<Result<Vec<_>>>().unwrap();
+            let btf = Btf::parse(&bytes).unwrap();
+            let functions = types.iter().filter(|ty| matches!(ty, Type::Func { .. }));
+            let names = functions.map(|ty| ty.name().as_bytes());
+            prop_assert!(btf.functions().map(Result::unwrap).eq(names));
+            let read = btf.types().collect::<Result<Vec<_>>>().unwrap();
             prop_assert!(read.iter().map(|(id, _)| id.0).eq(1..=types.len() as u32));
             prop_assert!(read.into_iter().map(|(_, ty)| ty).eq(types));
         }

@@ -10,6 +10,7 @@ use anyhow::Result;
 use gimli::{AttributeSpecification, DwAt, DwForm, DwTag, Reader as _, Section as _, UnitHeader};
 
 use super::Reader;
+use super::limits::uleb;
 
 /// What entries with one abbreviation have in common.
 #[derive(Debug)]
@@ -89,7 +90,7 @@ fn starts(table: Reader<'_>) -> gimli::Result<Option<Vec<u32>>> {
     let (mut input, mut starts) = (table, Vec::new());
     // A table may end without a zero where the section ends.
     while !input.is_empty() {
-        match input.read_uleb128()? {
+        match uleb(&mut input)? {
             0 => break,
             code if code != starts.len() as u64 + 1 => return Ok(None),
             _ => match u32::try_from(table.len() - input.len()) {
@@ -97,8 +98,8 @@ fn starts(table: Reader<'_>) -> gimli::Result<Option<Vec<u32>>> {
                 Err(_) => return Ok(None),
             },
         }
-        let (tag, has_children) = (input.read_uleb128_u16()?, input.read_u8()?);
-        if tag == 0 || has_children > 1 || !pass_attributes(&mut input)? {
+        let (tag, has_children) = (uleb(&mut input)?, input.read_u8()?);
+        if !is_word(tag) || tag == 0 || has_children > 1 || !pass_attributes(&mut input)? {
             return Ok(None);
         }
     }
@@ -108,15 +109,21 @@ fn starts(table: Reader<'_>) -> gimli::Result<Option<Vec<u32>>> {
 /// Goes over the attributes of an abbreviation; says whether they are as they should be.
 fn pass_attributes(input: &mut Reader<'_>) -> gimli::Result<bool> {
     loop {
-        match (input.read_uleb128_u16()?, input.read_uleb128_u16()?) {
+        match (uleb(input)?, uleb(input)?) {
             (0, 0) => return Ok(true),
             (0, _) | (_, 0) => return Ok(false),
-            (_, form) if DwForm(form) == gimli::DW_FORM_implicit_const => {
+            (name, form) if !is_word(name) || !is_word(form) => return Ok(false),
+            (_, form) if DwForm(form as u16) == gimli::DW_FORM_implicit_const => {
                 input.read_sleb128()?;
             }
             _ => {}
         }
     }
+}
+
+/// Whether `number`, a tag or the like, is one that there can be.
+fn is_word(number: u64) -> bool {
+    u16::try_from(number).is_ok()
 }
 
 /// Reads the abbreviation at `start` of `table`, which is behind its code.

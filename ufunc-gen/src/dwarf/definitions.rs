@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock};
 
 use anyhow::Result;
 use gimli::DwTag;
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
 use super::entry::{DieRef, Entry, RawName};
 use super::raw::RawType;
@@ -174,10 +174,10 @@ impl<'a> DebugInfo<'a> {
             return Ok(Some(first));
         }
         let layout = self.layout(first)?;
-        let mut raw = RawType::default();
+        let (mut raw, mut alike) = (RawType::default(), HashSet::new());
         for &other in rest {
             self.read_type(other, &mut raw)?;
-            if !self.is_laid_out(&raw, &layout)? {
+            if !self.is_laid_out(&raw, &layout, &mut alike)? {
                 return Ok(None);
             }
         }
@@ -329,7 +329,13 @@ impl<'a> DebugInfo<'a> {
     }
 
     /// Whether `raw` has all in common with `layout` that definitions of one type must have.
-    fn is_laid_out(&self, raw: &RawType<'a>, layout: &Layout<'a>) -> Result<bool> {
+    /// `alike` are types of parts that are known to be.
+    fn is_laid_out(
+        &self,
+        raw: &RawType<'a>,
+        layout: &Layout<'a>,
+        alike: &mut HashSet<(Option<DieRef>, Option<DieRef>)>,
+    ) -> Result<bool> {
         let Layout { raw: first, target, types } = layout;
         if raw.size != first.size || raw.parts.len() != first.parts.len() {
             return Ok(false);
@@ -341,8 +347,15 @@ impl<'a> DebugInfo<'a> {
             let is_same = (part.bit_offset, part.bits) == (other.bit_offset, other.bits)
                 && part.value == other.value
                 && is_same_name(part.name, other.name);
-            if !is_same || !self.is_spelled(part.ty, other.ty, ty)? {
+            if !is_same {
                 return Ok(false);
+            }
+            let types = (part.ty, other.ty);
+            if !alike.contains(&types) {
+                if !self.is_spelled(part.ty, other.ty, ty)? {
+                    return Ok(false);
+                }
+                alike.insert(types);
             }
         }
         Ok(true)

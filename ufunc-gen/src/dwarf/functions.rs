@@ -426,6 +426,8 @@ impl<'a> DebugInfo<'a> {
                 gimli::DW_TAG_unspecified_parameters => variadic = true,
                 _ => {}
             }
+            // The function's body is long.
+            walk.skip_children()?;
         }
         Ok(variadic)
     }
@@ -473,4 +475,50 @@ fn root_within<'s, 'a>(
         }
     }
     Within::Endless
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_part_of_a_name_is_what_is_left_without_namespaces() {
+        for (name, expected) in [
+            ("make", "make"),
+            ("ns::make", "make"),
+            ("a::b::make", "make"),
+            ("odd:name", "odd:name"),
+            ("", ""),
+        ] {
+            assert_eq!(bare(name), expected);
+        }
+    }
+
+    #[test]
+    fn subprograms_are_followed_to_the_one_with_the_name() {
+        let subprogram = |at: usize, origin: Option<usize>| Subprogram {
+            at: DieRef::new(0, at),
+            origin: origin.map(|origin| DieRef::new(0, origin)),
+            address: None,
+            altered: false,
+            declaration: false,
+            function: None,
+        };
+        let all = [
+            subprogram(1, None),
+            subprogram(2, Some(1)),
+            subprogram(3, Some(2)),
+            subprogram(4, Some(9)),
+            subprogram(5, Some(6)),
+            subprogram(6, Some(5)),
+        ];
+        let root = |place: usize| match root_within(&all, &all[place]) {
+            Within::Root(root) => Some(root.at.offset()),
+            Within::Leaves(_) | Within::Endless => None,
+        };
+        assert_eq!([0, 1, 2].map(root), [Some(1); 3]);
+        let outside = DieRef::new(0, 9);
+        assert!(matches!(root_within(&all, &all[3]), Within::Leaves(place) if place == outside));
+        assert!(matches!(root_within(&all, &all[4]), Within::Endless));
+    }
 }

@@ -78,11 +78,11 @@ pub(super) fn check_abbreviations(
 
 /// Goes over one table, to the zero that ends it.
 fn skip_table(input: &mut Reader<'_>, refers_elsewhere: &mut bool) -> gimli::Result<()> {
-    while input.read_uleb128()? != 0 {
-        input.read_uleb128()?; // tag
+    while uleb(input)? != 0 {
+        uleb(input)?; // tag
         input.skip(1)?; // whether it has children
         loop {
-            let (name, form) = (input.read_uleb128()?, input.read_uleb128()?);
+            let (name, form) = (uleb(input)?, uleb(input)?);
             if (name, form) == (0, 0) {
                 break;
             }
@@ -94,6 +94,18 @@ fn skip_table(input: &mut Reader<'_>, refers_elsewhere: &mut bool) -> gimli::Res
         }
     }
     Ok(())
+}
+
+/// Reads an unsigned number. Nearly all in abbreviations are of one byte.
+#[inline]
+pub(super) fn uleb(input: &mut Reader<'_>) -> gimli::Result<u64> {
+    match input.slice().first() {
+        Some(&byte) if byte < 0x80 => {
+            input.skip(1)?;
+            Ok(byte.into())
+        }
+        _ => input.read_uleb128(),
+    }
 }
 
 /// Forms of references that can leave their unit.

@@ -2,8 +2,8 @@
 //! Names that the kernel has taken: `btf_check_kfunc_name()` in `kernel/bpf/btf.c` refuses a
 //! module whose kfunc is called like a function of the kernel's own.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -11,7 +11,7 @@ use hashbrown::HashSet;
 use object::{Object as _, ObjectSection as _};
 
 use crate::btf::decode::Btf;
-use crate::elf::HostFile;
+use crate::elf::FileBytes;
 use crate::kernel::{BTF_SECTION, SYSFS_BTF, VMLINUX};
 
 /// The running kernel's types, if it shows them.
@@ -24,26 +24,15 @@ pub fn running_kernel() -> Option<PathBuf> {
 /// the file `vmlinux`.
 pub fn check<'n>(vmlinux: &Path, names: impl IntoIterator<Item = &'n str>) -> Result<()> {
     let context = || format!("failed to read the kernel's BTF from {}", vmlinux.display());
-    // It is long, and mapping it takes no time. Not every kernel lets its own types be mapped.
-    let (mapped, read);
-    let file = match HostFile::open(vmlinux) {
-        Ok(file) => {
-            mapped = file;
-            mapped.bytes()
-        }
-        Err(_) => {
-            read = fs::read(vmlinux).with_context(context)?;
-            &read
-        }
-    };
+    let file = FileBytes::of(vmlinux).with_context(context)?;
     let bytes = if file.starts_with(&object::elf::ELFMAG) {
-        let elf = object::File::parse(file).with_context(context)?;
+        let elf = object::File::parse(&*file).with_context(context)?;
         let section = elf.section_by_name(BTF_SECTION);
         let section = section
             .with_context(|| format!("{} has no section {BTF_SECTION}", vmlinux.display()))?;
         section.uncompressed_data().with_context(context)?
     } else {
-        file.into()
+        Cow::Borrowed(&*file)
     };
     let btf = Btf::parse(&bytes).with_context(context)?;
     let wanted: HashSet<&[u8]> = names.into_iter().map(str::as_bytes).collect();

@@ -18,7 +18,34 @@ use super::essential;
 /// `base` all others. The rest stay, without a name.
 pub fn append(base: &Btf<'_>, mut added: Vec<Type<'_>>, names: &HashSet<&str>) -> Result<Vec<u8>> {
     let is_added = |ty: &Type<'_>| is_relocation_root(ty) && names.contains(essential(ty.name()));
-    let mut types = base.type_bytes().to_vec();
+    for ty in &mut added {
+        if !is_added(ty) {
+            hide(ty);
+        }
+    }
+    let (types, strings) = (base.type_bytes(), base.string_bytes());
+    let encoded = Encoded::new(&added, strings.len() as u32)?;
+    let magic_version_flags = encoded.header()?[0];
+    let types_len = u32::try_from(types.len() + 4 * encoded.words().len())
+        .context("the merged types need more than 4 GiB")?;
+    let strings_len = u32::try_from(strings.len() + encoded.strings.len())
+        .context("the merged names need more than 4 GiB")?;
+    let header = [magic_version_flags, HEADER_LEN, 0, types_len, types_len, strings_len];
+    // The kernel's are megabytes, which are copied once.
+    let len = HEADER_LEN as usize + types_len as usize + strings_len as usize;
+    let mut bytes = Vec::with_capacity(len);
+    bytes.extend(header.iter().flat_map(|word| word.to_le_bytes()));
+    bytes.extend_from_slice(types);
+    hide_names(base, &mut bytes[HEADER_LEN as usize..], names)?;
+    bytes.extend(encoded.words().iter().flat_map(|word| word.to_le_bytes()));
+    bytes.extend_from_slice(strings);
+    bytes.extend_from_slice(&encoded.strings);
+    Ok(bytes)
+}
+
+/// Takes the names away from those of `types`, which are the bytes of `base`'s, that relocations
+/// could find by one of `names`.
+fn hide_names(base: &Btf<'_>, types: &mut [u8], names: &HashSet<&str>) -> Result<()> {
     for head in base.heads() {
         let head = head?;
         if ROOTS.contains(&head.kind) && names.contains(essential(&base.name(head.name)?)) {
@@ -26,24 +53,7 @@ pub fn append(base: &Btf<'_>, mut added: Vec<Type<'_>>, names: &HashSet<&str>) -
             name.fill(0);
         }
     }
-    for ty in &mut added {
-        if !is_added(ty) {
-            hide(ty);
-        }
-    }
-    let strings = base.string_bytes();
-    let encoded = Encoded::new(&added, strings.len() as u32)?;
-    types.extend(encoded.words().iter().flat_map(|word| word.to_le_bytes()));
-    let magic_version_flags = encoded.header()?[0];
-    let types_len = u32::try_from(types.len()).context("the merged types need more than 4 GiB")?;
-    let strings_len = u32::try_from(strings.len() + encoded.strings.len())
-        .context("the merged names need more than 4 GiB")?;
-    let header = [magic_version_flags, HEADER_LEN, 0, types_len, types_len, strings_len];
-    let mut bytes: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
-    bytes.append(&mut types);
-    bytes.extend_from_slice(strings);
-    bytes.extend_from_slice(&encoded.strings);
-    Ok(bytes)
+    Ok(())
 }
 
 /// Takes the name away from a type that relocations could find by it.
