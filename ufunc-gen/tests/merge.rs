@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
-use common::{Lab, Output, Random, generate, tool, ufunc_gen};
-use libbpf::{Btf, load_btf};
+use common::{Lab, Output, Random, generate, kernel, tool, ufunc_gen};
+use libbpf::Btf;
 use ufunc_gen::btf::decode;
 use ufunc_gen::btf::encode::Encoded;
 use ufunc_gen::btf::merge::{Before, Input, Merged, Options, Prefer};
@@ -187,7 +187,7 @@ fn bpftool_libbpf_and_the_kernel_accept_the_result() {
     let lab = Lab::new();
     let host = compiled(&lab, "host", HOST);
     let other = compiled(&lab, "other", OTHER);
-    load_btf(&vmlinux()).expect("the kernel takes its own BTF from a program");
+    kernel::load(&vmlinux()).expect("the kernel takes its own BTF from a program");
     for inputs in [&[Path::new(VMLINUX), &host, &other][..], &[&host, &other], &[&other, &host]] {
         for flags in [&[][..], &["--no-dedup"], &["--prefer", "base"], &["--prefer", "none"]] {
             let (bytes, _) = merge(&lab, inputs, flags);
@@ -198,7 +198,7 @@ fn bpftool_libbpf_and_the_kernel_accept_the_result() {
             assert_eq!(count, types(&bytes).len());
             let libbpfs = types(&Btf::parse(&path).bytes()).len();
             assert_eq!(libbpfs, types(&bytes).len());
-            load_btf(&bytes).unwrap_or_else(|log| panic!("{inputs:?} {flags:?}: {log}"));
+            kernel::load(&bytes).unwrap_or_else(|log| panic!("{inputs:?} {flags:?}: {log}"));
         }
     }
 }

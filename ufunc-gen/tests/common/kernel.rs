@@ -6,8 +6,7 @@ use std::os::fd::{FromRawFd as _, OwnedFd};
 
 /// Gives `btf` to the kernel; the kernel's log if it refuses.
 pub fn load(btf: &[u8]) -> Result<(), String> {
-    // Grown as the kernel asks for: `ENOSPC` means that the log, not the BTF, is too big.
-    let mut log = vec![0u8; 1 << 16];
+    let mut log = vec![0u8; 1 << 20];
     for level in [0, 1] {
         let mut opts = libbpf_sys::bpf_btf_load_opts {
             sz: size_of::<libbpf_sys::bpf_btf_load_opts>() as u64,

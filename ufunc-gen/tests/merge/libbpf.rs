@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! libbpf and the kernel, as judges.
+//! libbpf as a judge.
 
-use std::ffi::{CStr, CString, c_char, c_void};
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::ffi::{CStr, CString, c_void};
 use std::path::Path;
 use std::ptr;
 
@@ -59,38 +58,6 @@ impl Drop for Btf {
         // SAFETY: nobody else has it.
         unsafe { libbpf_sys::btf__free(self.0) }
     }
-}
-
-/// Gives `btf` to the kernel (`BPF_BTF_LOAD`), which forgets it at once; the end of its log if it
-/// refuses.
-pub(crate) fn load_btf(btf: &[u8]) -> Result<(), String> {
-    let mut log = vec![0u8; 1 << 20];
-    for level in [0, 1] {
-        let mut opts = libbpf_sys::bpf_btf_load_opts {
-            sz: size_of::<libbpf_sys::bpf_btf_load_opts>() as u64,
-            log_buf: if level == 0 { ptr::null_mut() } else { log.as_mut_ptr().cast::<c_char>() },
-            log_level: level,
-            log_size: if level == 0 { 0 } else { log.len() as u32 },
-            ..libbpf_sys::bpf_btf_load_opts::default()
-        };
-        // SAFETY: `btf` and `opts` are valid for reads of the sizes given, and `log` for writes;
-        // all outlive the call.
-        let fd =
-            unsafe { libbpf_sys::bpf_btf_load(btf.as_ptr().cast(), btf.len() as u64, &mut opts) };
-        if fd >= 0 {
-            // SAFETY: the kernel has just given the descriptor, and nothing else owns it.
-            drop(unsafe { OwnedFd::from_raw_fd(fd) });
-            return Ok(());
-        }
-        // EPERM, EACCES, ENOSYS: the kernel did not even look.
-        assert!(
-            ![-1, -13, -38].contains(&fd),
-            "loading BTF is not permitted here (error {fd}): run the tests as root, on a kernel with BPF"
-        );
-    }
-    let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
-    let log = String::from_utf8_lossy(&log[..end]);
-    Err(log.lines().rev().take(3).collect::<Vec<_>>().join("; "))
 }
 
 /// Loads the programs of `object`, with relocations resolved against the BTF at `types`, runs each
