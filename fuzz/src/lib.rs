@@ -19,6 +19,7 @@ use ufunc_gen::btf::fit::fit;
 use ufunc_gen::btf::merge::{self, Before, Input, Prefer};
 use ufunc_gen::btf::raw::Raw;
 use ufunc_gen::btf::{Name, Type, TypeId};
+use ufunc_gen::debugfile::sections::Sections;
 use ufunc_gen::debugfile::{DebugFiles, DebugSections, Search};
 use ufunc_gen::dwarf::{DebugInfo, SplitFiles};
 use ufunc_gen::elf::Host;
@@ -65,7 +66,7 @@ pub fn dwarf(data: &[u8]) {
         let files = DebugFiles::find(&host, &search)?;
         let sections = files.load()?;
         let split = SplitFiles::find(&host, &files, &search, &sections)?;
-        one_line(userspace_btf(&sections, &split));
+        one_line(userspace_btf(&files.sections(&host)?, &sections, &split));
         if let Err(error) = module(&host, &sections, &split) {
             // What is wrong with several functions is a list.
             format!("{error:#}").split('\n').for_each(assert_printable);
@@ -87,11 +88,15 @@ fn sections(data: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// What `ufunc-gen btf` does. What can be read can be written, and the kernel accepts it.
-fn userspace_btf(sections: &DebugSections<'_>, split: &SplitFiles) -> Result<()> {
+fn userspace_btf(
+    memory: &Sections<'_>,
+    sections: &DebugSections<'_>,
+    split: &SplitFiles,
+) -> Result<()> {
     let debug = debug_info(sections, split)?;
-    let options = userspace::Options { functions: true };
+    let options = userspace::Options { functions: true, variables: true };
     let userspace = userspace::read(&debug, &options, &AtomicU64::new(0))?;
-    let btf = userspace.btf();
+    let btf = userspace.btf(memory);
     let (types, pointer) = (btf.types, btf.pointer);
     check_for(&types, pointer).expect("types of debug information are the kernel's");
     let bytes = Encoded::new(&types, 0).and_then(|encoded| encoded.to_bytes());

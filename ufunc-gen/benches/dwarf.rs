@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 
 use anyhow::Result;
 use criterion::Criterion;
+use ufunc_gen::debugfile::sections::Sections;
 use ufunc_gen::debugfile::{DebugFiles, Search};
 use ufunc_gen::dwarf::{DebugInfo, SplitFiles};
 use ufunc_gen::elf::HostFile;
@@ -33,9 +34,9 @@ fn main() -> Result<()> {
     criterion.bench_function("types", |bench| {
         bench.iter(|| {
             let debug = DebugInfo::new(&sections, &split)?;
-            let options = Options { functions: true };
+            let options = Options { functions: true, ..Options::default() };
             let userspace = userspace::read(&debug, &options, &AtomicU64::new(0))?;
-            black_box(userspace.btf().types.len());
+            black_box(userspace.btf(&Sections::default()).types.len());
             Ok::<_, anyhow::Error>(())
         });
     });

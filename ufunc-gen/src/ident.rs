@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use crate::btf::Name;
-use crate::kernel::NAME_MAX;
+use crate::kernel::{NAME_MAX, SECTION_NAME_MAX};
 
 /// Whether `name` is an identifier in C, in Rust and to the kernel (`btf_name_valid_identifier()`).
 pub fn is_identifier(name: &str) -> bool {
@@ -34,6 +34,25 @@ pub fn btf_name(name: Cow<'_, str>) -> Name<'_> {
         fit.insert(0, '_');
     }
     Cow::Owned(fit)
+}
+
+/// The name by which BTF can know the section `name`, as all kernels have it
+/// (`btf_name_valid_section()`): that of an identifier, but with dots.
+pub fn section_name(name: &str) -> String {
+    let mut fit: String = shortened(name, SECTION_NAME_MAX)
+        .bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() || byte == b'.' { byte as char } else { '_' })
+        .collect();
+    if !fit.starts_with(|first: char| first.is_ascii_alphabetic() || "._".contains(first)) {
+        fit.truncate(SECTION_NAME_MAX - 1);
+        fit.insert(0, '_');
+    }
+    fit
+}
+
+/// Whether `name` is one that [`section_name`] gives.
+pub fn is_section_name(name: &str) -> bool {
+    !name.is_empty() && section_name(name) == name
 }
 
 /// The symbol `symbol` without what GCC appends to that of a changed copy: `f.isra.0` is `f`.
@@ -99,6 +118,21 @@ const KEYWORDS: [&str; 49] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sections_have_names_that_every_kernel_allows() {
+        for (name, fit) in [
+            (".data.rel.ro", ".data.rel.ro"),
+            ("__libc_freeres_ptrs", "__libc_freeres_ptrs"),
+            ("", "_"),
+            ("1st", "_1st"),
+            ("my data-$x", "my_data__x"),
+        ] {
+            assert_eq!(section_name(name), fit);
+        }
+        assert!(is_section_name(&section_name(&"é".repeat(SECTION_NAME_MAX))));
+        assert!(!is_section_name("") && !is_section_name("a b"));
+    }
 
     #[test]
     fn hostile_names_are_no_identifiers() {

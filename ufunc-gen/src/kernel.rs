@@ -42,6 +42,8 @@ pub const KFUNC_SET_MAX: usize = 256;
 pub const KFUNC_ARGS_MAX: usize = 5;
 /// Longest name of a kfunc, `KSYM_NAME_LEN` in `include/linux/kallsyms.h` less its NUL.
 pub const NAME_MAX: usize = 511;
+/// Longest name of a section in BTF: `KSYM_NAME_LEN` was 128 before Linux 6.1.
+pub const SECTION_NAME_MAX: usize = 127;
 
 /// Where the running kernel shows its types and its modules'.
 pub const SYSFS_BTF: &str = "/sys/kernel/btf";

@@ -9,8 +9,8 @@
 
 use anyhow::{Result, anyhow, ensure};
 
-use super::{Composite, Member, Type, TypeId};
-use crate::ident::is_identifier;
+use super::{Composite, Linkage, Member, Type, TypeId};
+use crate::ident::{is_identifier, is_section_name};
 
 /// Most types in one BTF, `BTF_MAX_TYPE`.
 const MAX_TYPES: usize = 0x000f_ffff;
@@ -53,6 +53,13 @@ pub fn check_for<'t, 'a: 't>(
         types.check_uses(ty, &sizes).map_err(|reason| types.refusal(index, reason))?;
     }
     Ok(())
+}
+
+/// The size in bytes of each of `types`, the first of which has the id 1; `None` for what has none,
+/// and for all if one contains itself. Pointers have `pointer` bytes.
+pub(crate) fn sizes(types: &[Type<'_>], pointer: u64) -> Vec<Option<u64>> {
+    let types = Types { types: types.iter().collect(), pointer };
+    types.sizes().map_or_else(|_| Vec::new(), |sizes| sizes.sizes)
 }
 
 /// Something that the kernel refuses.
@@ -231,6 +238,26 @@ impl<'t, 'a> Types<'t, 'a> {
             Type::Fwd { name, .. } | Type::Typedef { name, .. } | Type::Func { name, .. } => {
                 demand(is_identifier(name), || "its name is no identifier".to_owned())
             }
+            // btf_var_check_meta()
+            Type::Var { name, linkage, .. } => {
+                demand(is_identifier(name), || "its name is no identifier".to_owned())?;
+                demand(*linkage != Linkage::Extern, || "it is in another file".to_owned())
+            }
+            // btf_datasec_check_meta()
+            Type::Datasec { name, size, vars } => {
+                demand(is_section_name(name), || "its name is not that of a section".to_owned())?;
+                demand(*size > 0, || "it has no size".to_owned())?;
+                let mut last = 0;
+                for (id, offset, part) in vars {
+                    let end = u64::from(*offset) + u64::from(*part);
+                    let place = || format!("type {} at its offset {offset}", id.0);
+                    demand(*id != TypeId::VOID && *part > 0, || format!("{} is nothing", place()))?;
+                    demand(u64::from(*offset) >= last, || format!("{} is out of order", place()))?;
+                    demand(end <= u64::from(*size), || format!("{} ends behind it", place()))?;
+                    last = end;
+                }
+                Ok(())
+            }
             // btf_decl_tag_check_meta()
             Type::DeclTag { value, component, .. } => {
                 demand(!value.is_empty(), || "it is empty".to_owned())?;
@@ -313,6 +340,20 @@ impl<'t, 'a> Types<'t, 'a> {
                     })
                 })
             }
+            // btf_var_resolve()
+            Type::Var { target, .. } => {
+                demand(sizes.of(*target).is_some(), || "its type has no size".to_owned())
+            }
+            // btf_datasec_resolve()
+            Type::Datasec { vars, .. } => vars.iter().try_for_each(|(id, offset, part)| {
+                let size = match self.get(*id) {
+                    Some(Type::Var { target, .. }) => sizes.of(*target),
+                    _ => None,
+                };
+                demand(size.is_some_and(|size| size <= (*part).into()), || {
+                    format!("what is at its offset {offset} is no variable of {part} bytes")
+                })
+            }),
             // btf_decl_tag_resolve()
             Type::DeclTag { target, component, .. } => {
                 let parts = match self.get(*target) {
@@ -595,7 +636,7 @@ fn demand(holds: bool, reason: impl FnOnce() -> String) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::btf::{IntEncoding, Linkage};
+    use crate::btf::IntEncoding;
 
     fn int() -> Type<'static> {
         let encoding = IntEncoding::default();

@@ -23,14 +23,15 @@ use crate::ident::is_identifier;
 const MAX_ROUNDS: usize = 16;
 
 /// Leaves out what the kernel would refuse in `types`, the first of which has the id 1. Pointers
-/// have `pointer` bytes. Gives how many types were changed.
-pub fn mend(types: &mut Vec<Type<'_>>, pointer: u64) -> usize {
+/// have `pointer` bytes. Ids in `used` are those of the same types afterwards. Gives how many types
+/// were changed.
+pub fn mend(types: &mut Vec<Type<'_>>, used: &mut [TypeId], pointer: u64) -> usize {
     let mut count = mend_in_place(types, pointer, refused);
     if too_deep(types).is_empty() {
         return count;
     }
     if let Some(order) = innermost_first(types) {
-        *types = in_order(std::mem::take(types), &order);
+        *types = in_order(std::mem::take(types), used, &order);
     }
     count += mend_in_place(types, pointer, |types, pointer| match too_deep(types) {
         bad if bad.is_empty() => refused(types, pointer),
@@ -62,12 +63,13 @@ fn mend_in_place(
     mended.len()
 }
 
-/// `types` in the order of the places `order`.
-fn in_order<'a>(types: Vec<Type<'a>>, order: &[usize]) -> Vec<Type<'a>> {
+/// `types` in the order of the places `order`, of which `used` has some ids.
+fn in_order<'a>(types: Vec<Type<'a>>, used: &mut [TypeId], order: &[usize]) -> Vec<Type<'a>> {
     let mut ids = vec![TypeId::VOID; types.len() + 1];
     for (place, &index) in order.iter().enumerate() {
         ids[index + 1] = TypeId(place as u32 + 1);
     }
+    used.iter_mut().for_each(|id| *id = ids[id.0 as usize]);
     let mut types: Vec<_> = types.into_iter().map(Some).collect();
     let taken = order.iter().filter_map(|&index| types[index].take());
     let renumbered = taken.map(|mut ty| {
@@ -139,7 +141,7 @@ mod tests {
 
     #[track_caller]
     fn mended(mut types: Vec<Type<'static>>, count: usize) -> Vec<Type<'static>> {
-        assert_eq!(mend(&mut types, POINTER), count);
+        assert_eq!(mend(&mut types, &mut [], POINTER), count);
         check(&types).unwrap();
         types
     }

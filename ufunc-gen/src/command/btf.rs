@@ -15,6 +15,7 @@ use ufunc_gen::btf::check::check_for;
 use ufunc_gen::btf::decode::Btf;
 use ufunc_gen::btf::encode::Encoded;
 use ufunc_gen::btf::source::Source;
+use ufunc_gen::debugfile::sections::Sections;
 use ufunc_gen::debugfile::{DebugFiles, Search};
 use ufunc_gen::dwarf::{DebugInfo, SplitFiles};
 use ufunc_gen::elf::HostFile;
@@ -54,6 +55,14 @@ pub(crate) struct BtfArgs {
     /// Leave out functions
     #[arg(long)]
     no_functions: bool,
+
+    /// Add variables that have an address, those of functions and threads too
+    ///
+    /// Each is a VAR, and a DATASEC for each section of the application says where they are in it.
+    /// With --types or --for just those are added whose type, or what they point to, is wanted; and
+    /// --types may name a variable, as 'var pool' or 'pool'.
+    #[arg(long)]
+    variables: bool,
 
     /// Look for separate debug files in DIR, which is laid out like /usr/lib/debug, before
     /// /usr/lib/debug itself (repeatable)
@@ -118,11 +127,15 @@ fn encode(args: &BtfArgs) -> Result<Vec<u8>> {
     if let Some(missing) = debug.missing_note() {
         complain(&format!("{}: {missing}", args.app.display()));
     }
-    let options = Options { functions: !args.no_functions };
+    let options = Options { functions: !args.no_functions, variables: args.variables };
     let what = format!("reading {}", args.app.display());
     let read = |done: &_| userspace::read(&debug, &options, done);
     let userspace = progress::show(&what, debug.len(), read)?;
-    let btf = userspace.btf();
+    let sections = match args.variables {
+        true => files.sections(&host)?,
+        false => Sections::default(),
+    };
+    let btf = userspace.btf(&sections);
     tell(&btf, args);
     let pointer = btf.pointer;
     let types = keep(btf.types, args)?;

@@ -28,6 +28,7 @@ mod link;
 mod package;
 mod parallel;
 mod relocate;
+pub mod sections;
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,7 @@ use object::Object as _;
 
 use crate::elf::{Functions, Host, HostFile, add_functions, parse_elf};
 use image::{Bytes, Image, Naming, has_entries};
+use sections::Sections;
 
 pub use dwo::{DwoFiles, DwoPart, MissingDwo, Skeleton};
 
@@ -131,6 +133,15 @@ impl<'a> DebugFiles<'a> {
             add_functions(&mut functions, &parse_elf(&self.shown(), self.main.as_slice())?);
         }
         Ok(functions)
+    }
+
+    /// Where variables of `host` can be: its sections, or those that its separate debug file has kept.
+    pub fn sections<'s>(&'s self, host: &Host<'s>) -> Result<Sections<'s>> {
+        if !self.is_separate() {
+            return Ok(Sections::of(&[host.elf()]));
+        }
+        let separate = parse_elf(&self.shown(), self.main.as_slice())?;
+        Ok(Sections::of(&[host.elf(), &separate]))
     }
 
     /// Loads the sections, decompressed and relocated.

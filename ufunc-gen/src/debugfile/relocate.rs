@@ -25,6 +25,8 @@ enum Action {
     Set,
     /// The same, seen from the place.
     SetRelative,
+    /// The same, seen from where offsets of threads' variables count from.
+    SetInThread,
     /// The value is added to what is there, or subtracted: differences of labels.
     Add,
     Sub,
@@ -97,6 +99,7 @@ impl Relocator {
             Action::Ignore => present,
             Action::Set => value,
             Action::SetRelative => value.wrapping_sub(offset),
+            Action::SetInThread => value.wrapping_sub(thread_local_bias(self.machine)),
             Action::Add => present.wrapping_add(value),
             Action::Sub => present.wrapping_sub(value),
         });
@@ -122,27 +125,10 @@ impl Relocator {
 
 /// Relocations that have no name common to all machines.
 fn special(machine: Machine, kind: RelocationType) -> Option<(Action, Width)> {
-    use Action::{Add, Ignore, Set, Sub};
+    use Action::{Add, Set, SetInThread, Sub};
     use Width::{Bytes, SixBits, Uleb};
-    // Where a variable of a thread is, in its module's block: nothing that is read here.
-    let thread_local = match machine {
-        elf::EM_X86_64 => [elf::R_X86_64_DTPOFF64, elf::R_X86_64_DTPOFF32].contains(&kind),
-        elf::EM_386 => [elf::R_386_TLS_LDO_32, elf::R_386_TLS_DTPOFF32].contains(&kind),
-        elf::EM_ARM => [elf::R_ARM_TLS_LDO32, elf::R_ARM_TLS_DTPOFF32].contains(&kind),
-        elf::EM_AARCH64 => kind == elf::R_AARCH64_TLS_DTPREL,
-        elf::EM_PPC => kind == elf::R_PPC_DTPREL32,
-        elf::EM_PPC64 => kind == elf::R_PPC64_DTPREL64,
-        elf::EM_S390 => [elf::R_390_TLS_LDO32, elf::R_390_TLS_LDO64].contains(&kind),
-        elf::EM_MIPS => [elf::R_MIPS_TLS_DTPREL32, elf::R_MIPS_TLS_DTPREL64].contains(&kind),
-        elf::EM_RISCV => [elf::R_RISCV_TLS_DTPREL32, elf::R_RISCV_TLS_DTPREL64].contains(&kind),
-        elf::EM_LOONGARCH => [elf::R_LARCH_TLS_DTPREL32, elf::R_LARCH_TLS_DTPREL64].contains(&kind),
-        elf::EM_SPARC | elf::EM_SPARC32PLUS | elf::EM_SPARCV9 => {
-            [elf::R_SPARC_TLS_DTPOFF32, elf::R_SPARC_TLS_DTPOFF64].contains(&kind)
-        }
-        _ => false,
-    };
-    if thread_local {
-        return Some((Ignore, Bytes(0)));
+    if let Some(bytes) = thread_local(machine, kind) {
+        return Some((SetInThread, Bytes(bytes)));
     }
     let known: &[(RelocationType, Action, Width)] = match machine {
         elf::EM_PPC => &[(elf::R_PPC_UADDR32, Set, Bytes(4)), (elf::R_PPC_UADDR16, Set, Bytes(2))],
@@ -191,6 +177,44 @@ fn special(machine: Machine, kind: RelocationType) -> Option<(Action, Width)> {
         _ => &[],
     };
     known.iter().find(|(name, ..)| *name == kind).map(|&(_, action, width)| (action, width))
+}
+
+/// Bytes of a place that says where a variable of a thread is, in its module's block. That begins
+/// nowhere yet, so the variable is taken to be where its section is.
+fn thread_local(machine: Machine, kind: RelocationType) -> Option<usize> {
+    Some(match (machine, kind) {
+        (elf::EM_X86_64, elf::R_X86_64_DTPOFF64)
+        | (elf::EM_AARCH64, elf::R_AARCH64_TLS_DTPREL)
+        | (elf::EM_PPC64, elf::R_PPC64_DTPREL64)
+        | (elf::EM_S390, elf::R_390_TLS_LDO64)
+        | (elf::EM_MIPS, elf::R_MIPS_TLS_DTPREL64)
+        | (elf::EM_RISCV, elf::R_RISCV_TLS_DTPREL64)
+        | (elf::EM_LOONGARCH, elf::R_LARCH_TLS_DTPREL64) => 8,
+        (elf::EM_X86_64, elf::R_X86_64_DTPOFF32)
+        | (elf::EM_386, elf::R_386_TLS_LDO_32 | elf::R_386_TLS_DTPOFF32)
+        | (elf::EM_ARM, elf::R_ARM_TLS_LDO32 | elf::R_ARM_TLS_DTPOFF32)
+        | (elf::EM_PPC, elf::R_PPC_DTPREL32)
+        | (elf::EM_S390, elf::R_390_TLS_LDO32)
+        | (elf::EM_MIPS, elf::R_MIPS_TLS_DTPREL32)
+        | (elf::EM_RISCV, elf::R_RISCV_TLS_DTPREL32)
+        | (elf::EM_LOONGARCH, elf::R_LARCH_TLS_DTPREL32) => 4,
+        (elf::EM_SPARC | elf::EM_SPARC32PLUS | elf::EM_SPARCV9, _) => match kind {
+            elf::R_SPARC_TLS_DTPOFF64 => 8,
+            elf::R_SPARC_TLS_DTPOFF32 => 4,
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// What the offset of a thread's variable counts from, seen from the beginning of the block: some
+/// machines can reach further that way.
+fn thread_local_bias(machine: Machine) -> u64 {
+    match machine {
+        elf::EM_MIPS | elf::EM_PPC | elf::EM_PPC64 => 0x8000,
+        elf::EM_RISCV => 0x800,
+        _ => 0,
+    }
 }
 
 // linux/Documentation/bpf/llvm_reloc.rst; the other two are in `object`.

@@ -23,6 +23,7 @@ pub mod shape;
 mod split;
 pub mod types;
 mod unit;
+pub mod variables;
 mod walk;
 
 use std::borrow::Cow;

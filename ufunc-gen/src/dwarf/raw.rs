@@ -23,7 +23,12 @@
 //! | unspecified type (`nullptr_t`) | PTR to `void` |
 //! | whatever else | bytes |
 //! | function with code | FUNC by its symbol; one without a name is left out |
-//! | variable | left out |
+//! | variable | left out, unless it is asked for: then VAR, in the DATASEC of its section |
+//! | variable that is only declared | left out: it is in another file |
+//! | variable without a place | left out: the compiler, or the linker, has removed it |
+//! | variable whose place changes | left out |
+//! | variable without a name (a string), without a size, or in a section of 4 GiB | left out |
+//! | variable at the place of another one | left out: a DATASEC tells of each byte once |
 //!
 //! "Bytes" are a STRUCT of that name and size without members. What a template was given is in the
 //! name of what became of it.
@@ -97,11 +102,16 @@ pub enum Rule {
     ComputedMember,
     Variable,
     NamelessFunction,
+    DeclaredVariable,
+    RemovedVariable,
+    MovingVariable,
+    UnfitVariable,
+    SharedVariable,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 16] = [
+    pub const ALL: [Rule; 21] = [
         Rule::Reference,
         Rule::Qualifier,
         Rule::Subrange,
@@ -118,6 +128,11 @@ impl Rule {
         Rule::ComputedMember,
         Rule::Variable,
         Rule::NamelessFunction,
+        Rule::DeclaredVariable,
+        Rule::RemovedVariable,
+        Rule::MovingVariable,
+        Rule::UnfitVariable,
+        Rule::SharedVariable,
     ];
 
     /// What becomes of what, for people.
@@ -139,13 +154,20 @@ impl Rule {
             Rule::ComputedMember => "structs lost members whose place each object says",
             Rule::Variable => "variables outside of functions were left out",
             Rule::NamelessFunction => "functions with code but without a name were left out",
+            Rule::DeclaredVariable => "variables were left out which are only declared",
+            Rule::RemovedVariable => "variables were left out which nothing is left of",
+            Rule::MovingVariable => "variables were left out whose place changes",
+            Rule::UnfitVariable => {
+                "variables were left out that have no name or size, or are in a section of 4 GiB"
+            }
+            Rule::SharedVariable => "variables were left out that are at the place of another one",
         }
     }
 }
 
 /// A set of [`Rule`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rules(u16);
+pub struct Rules(u32);
 
 impl Rules {
     /// Adds `rule`.

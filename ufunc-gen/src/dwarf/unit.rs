@@ -265,6 +265,11 @@ impl<'a> Unit<'a> {
         self.dwo_id.is_some() && !self.dwo_name.is_missing() && !self.in_dwo
     }
 
+    /// Whether its source is in C.
+    pub(crate) fn is_c(&self) -> bool {
+        self.compiler.c
+    }
+
     /// Which unit it is.
     pub(crate) fn index(&self) -> UnitIndex {
         self.index

@@ -5,31 +5,35 @@ use std::borrow::Cow;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::UserspaceBtf;
 use super::names::NameId;
+use super::placing::{Variable, place};
 use super::scan::{ENUM_SIGNED, ENUM_WIDE, INT_BOOL, INT_SIGNED, NOTE};
 use super::store::{Key, RecordId, Store};
 use super::variants::{Meaning, Types};
+use super::{UserspaceBtf, VAR_GLOBAL, VAR_THREAD_LOCAL};
 use crate::btf::dedup::dedup;
 use crate::btf::fit::fit;
 use crate::btf::mend::mend;
 use crate::btf::{Composite, IntEncoding, Linkage, Member, Name, Param, Type, TypeId, kind};
+use crate::debugfile::sections::Sections;
 use crate::dwarf::raw::Rule;
 use crate::dwarf::types::{array_index, named};
+use crate::dwarf::variables::Place;
 use crate::ident::base_type_name;
 
 /// Id of the first type.
 const FIRST: u32 = 1;
 
 /// The BTF of `types`; `names` are those of `store` as BTF can have them. Pointers have `pointer`
-/// bytes.
+/// bytes. Variables are put into those of `sections` that they are in.
 pub(super) fn emit<'s>(
     types: &Types<'_, '_>,
     store: &'s Store<'_>,
     names: &'s [Cow<'_, str>],
     pointer: u64,
+    sections: &Sections<'_>,
 ) -> UserspaceBtf<'s> {
-    let order = order(store, types);
+    let (variables, order) = order(store, types);
     let mut ids = vec![0; types.len()];
     for (place, &ty) in order.iter().enumerate() {
         ids[ty] = FIRST + place as u32;
@@ -62,19 +66,39 @@ pub(super) fn emit<'s>(
         types.refs(ty, &mut refs);
         out.push(emitter.convert(types.record(ty), &refs));
     }
+    let mut variables: Vec<_> =
+        variables.into_iter().map(|ty| emitter.variable(types, ty)).collect();
     out.append(&mut emitter.added);
     counts[Rule::ForeignName as usize] += emitter.rewritten.len();
     fit(&mut out, FIRST);
     // Records that refer to places may differ in nothing that BTF can say, and so may names.
     let is_certain = store.exact.is_empty() && !emitter.rewrites_collide();
-    let mut out = if is_certain { out } else { dedup(out, FIRST).0 };
-    counts[Rule::Refused as usize] += mend(&mut out, pointer);
+    let mut out = match is_certain {
+        true => out,
+        false => {
+            let (merged, ids) = dedup(out, FIRST);
+            for variable in variables.iter_mut().filter(|variable| variable.ty != TypeId::VOID) {
+                variable.ty = ids[(variable.ty.0 - FIRST) as usize];
+            }
+            merged
+        }
+    };
+    let mut used: Vec<TypeId> = variables.iter().map(|variable| variable.ty).collect();
+    counts[Rule::Refused as usize] += mend(&mut out, &mut used, pointer);
+    for (variable, ty) in variables.iter_mut().zip(used) {
+        variable.ty = ty;
+    }
+    if !variables.is_empty() {
+        for (rule, count) in place(&mut out, variables, sections, pointer) {
+            counts[rule as usize] += count;
+        }
+    }
     let rules = Rule::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0).collect();
     UserspaceBtf { types: out, pointer, ambiguous: ambiguous.collect(), rules }
 }
 
-/// The types that roots lead to, in the order of the debug information.
-fn order(store: &Store<'_>, types: &Types<'_, '_>) -> Vec<usize> {
+/// The variables, and the types that roots lead to, both in the order of the debug information.
+fn order(store: &Store<'_>, types: &Types<'_, '_>) -> (Vec<usize>, Vec<usize>) {
     let mut reached = vec![false; types.len()];
     let mut stack = types.roots.clone();
     let mut refs = Vec::new();
@@ -95,7 +119,7 @@ fn order(store: &Store<'_>, types: &Types<'_, '_>) -> Vec<usize> {
     let mut order: Vec<usize> = (1..reached.len()).filter(|&ty| reached[ty]).collect();
     // Those of one record keep the order in which units have them.
     order.sort_by_key(|&ty| store.firsts[types.record(ty) as usize]);
-    order
+    order.into_iter().partition(|&ty| u32::from(store.head(types.record(ty)).kind) == kind::VAR)
 }
 
 struct Emitter<'s, 'a> {
@@ -219,6 +243,30 @@ impl<'s> Emitter<'s, '_> {
                     _ => Type::Struct(composite),
                 }
             }
+        }
+    }
+
+    /// The variable `ty`.
+    fn variable(&mut self, types: &Types<'_, '_>, ty: usize) -> Variable<'s> {
+        let (store, record) = (self.store, types.record(ty));
+        let head = store.head(record);
+        let mut refs = Vec::new();
+        types.refs(ty, &mut refs);
+        let ty = refs.first().map_or(TypeId::VOID, |target| self.id(*target));
+        // A variable's record has one part, with its place.
+        let part = store.parts(record).next();
+        let (symbol, [low, high]) = part.map_or((0, [0; 2]), |part| (part.name, part.values));
+        let is_global = head.detail & VAR_GLOBAL != 0;
+        Variable {
+            name: named(self.name(head.name)),
+            symbol: store.names.text(symbol),
+            linkage: if is_global { Linkage::Global } else { Linkage::Static },
+            place: Place {
+                thread_local: head.detail & VAR_THREAD_LOCAL != 0,
+                address: u64::from(high) << 32 | u64::from(low),
+            },
+            first: store.firsts[record as usize],
+            ty,
         }
     }
 

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Minimal BTF: what some types lead to, and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::{Result, bail};
 
 use crate::btf::merge::essential;
 use crate::btf::{Type, TypeId};
+use crate::dwarf::MAX_CHAIN;
 use crate::dwarf::definitions::TagClass;
 use crate::relocation::TypeName;
 
 /// Id of the first type.
 const FIRST: u32 = 1;
 
-/// Keeps of `types` those that are called like one of `names`, and what they lead to. A name may
-/// say what it is: `struct data`.
+/// Keeps of `types` those that are called like one of `names`, and what they lead to; and variables
+/// that are, or point to, one of those. A name may say what it is: `struct data`.
 ///
 /// Fails if nothing is called like one of the names, and says what is called nearly so.
 pub fn keep_named<'a>(types: Vec<Type<'a>>, names: &[String]) -> Result<Vec<Type<'a>>> {
     let mut roots = Vec::new();
     for wanted in names {
         let (kind, name) = match wanted.trim().split_once(' ') {
-            Some((kind @ ("struct" | "union" | "enum" | "class" | "typedef"), name)) => {
+            Some((kind @ ("struct" | "union" | "enum" | "class" | "typedef" | "var"), name)) => {
                 (Some(kind), name.trim())
             }
             _ => (None, wanted.trim()),
@@ -32,8 +33,10 @@ pub fn keep_named<'a>(types: Vec<Type<'a>>, names: &[String]) -> Result<Vec<Type
                     Some("struct" | "class") => matches!(ty, Type::Struct(_)),
                     Some("union") => matches!(ty, Type::Union(_)),
                     Some("enum") => matches!(ty, Type::Enum { .. } | Type::Enum64 { .. }),
+                    Some("var") => matches!(ty, Type::Var { .. }),
                     Some(_) => matches!(ty, Type::Typedef { .. }),
-                    None => !name.is_empty(),
+                    // What a section has is everything.
+                    None => !name.is_empty() && !matches!(ty, Type::Datasec { .. }),
                 }
         });
         let before = roots.len();
@@ -50,8 +53,8 @@ pub fn keep_named<'a>(types: Vec<Type<'a>>, names: &[String]) -> Result<Vec<Type
     Ok(keep(types, roots))
 }
 
-/// Keeps of `types` those that `wanted` names, as far as they are there, and what they lead to.
-/// Gives also the names that are not there.
+/// Keeps of `types` those that `wanted` names, as far as they are there, and what they lead to; and
+/// variables that are, or point to, one of those. Gives also the names that are not there.
 pub fn keep_wanted<'a, 'w>(
     types: Vec<Type<'a>>,
     wanted: &'w BTreeSet<TypeName>,
@@ -76,8 +79,13 @@ pub fn keep_wanted<'a, 'w>(
     (keep(types, roots), missing)
 }
 
-/// Keeps what `roots`, places in `types`, lead to.
-fn keep(types: Vec<Type<'_>>, roots: Vec<usize>) -> Vec<Type<'_>> {
+/// Keeps what `roots`, places in `types`, lead to, and variables of those.
+fn keep(mut types: Vec<Type<'_>>, mut roots: Vec<usize>) -> Vec<Type<'_>> {
+    let is_root: HashSet<usize> = roots.iter().copied().collect();
+    let variables = types.iter().enumerate().filter(|(_, ty)| matches!(ty, Type::Var { .. }));
+    let wanted = variables.filter(|(index, _)| leads_to(&types, *index, &is_root));
+    roots.extend(wanted.map(|(index, _)| index).collect::<Vec<_>>());
+    keep_places(&mut types, &mut roots);
     let mut kept = vec![false; types.len()];
     let mut stack = roots;
     while let Some(index) = stack.pop() {
@@ -96,6 +104,39 @@ fn keep(types: Vec<Type<'_>>, roots: Vec<usize>) -> Vec<Type<'_>> {
         ty
     });
     renumbered.collect()
+}
+
+/// Leaves to each section those of its variables that are at the places `kept`, and adds to those
+/// what has some left.
+fn keep_places(types: &mut [Type<'_>], kept: &mut Vec<usize>) {
+    let is_kept: HashSet<usize> = kept.iter().copied().collect();
+    for (index, ty) in types.iter_mut().enumerate() {
+        let Type::Datasec { vars, .. } = ty else { continue };
+        vars.retain(|(id, ..)| index_of(*id).is_some_and(|index| is_kept.contains(&index)));
+        if !vars.is_empty() {
+            kept.push(index);
+        }
+    }
+}
+
+/// Whether the variable at the place `index` is one of the types at the places `wanted`, or points to
+/// one, or consists of such.
+fn leads_to(types: &[Type<'_>], index: usize, wanted: &HashSet<usize>) -> bool {
+    let mut at = index;
+    // Only a damaged chain is longer.
+    for _ in 0..MAX_CHAIN {
+        let next = match &types[at] {
+            Type::Var { target, .. } | Type::Ptr(target) => Some(*target),
+            Type::Array { element, .. } => Some(*element),
+            ty => ty.modified(),
+        };
+        match next.and_then(index_of) {
+            Some(next) if wanted.contains(&next) => return true,
+            Some(next) => at = next,
+            None => return false,
+        }
+    }
+    false
 }
 
 fn index_of(id: TypeId) -> Option<usize> {

@@ -14,8 +14,10 @@ mod elsewhere;
 mod emit;
 pub mod minimal;
 mod names;
+mod placing;
 mod scan;
 mod store;
+mod variables;
 mod variants;
 
 use std::borrow::Cow;
@@ -24,16 +26,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::Result;
 
 use crate::btf::Type;
+use crate::debugfile::sections::Sections;
 use crate::dwarf::raw::Rule;
 use crate::dwarf::{DebugInfo, Unit};
 use scan::{Scanner, UnitTypes};
 use store::Store;
+
+/// Bits of the detail of a variable's record.
+const VAR_GLOBAL: u8 = 1;
+const VAR_THREAD_LOCAL: u8 = 2;
 
 /// What is wanted of the debug information.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Functions that have code, too.
     pub functions: bool,
+    /// Variables that have a place, too: [`Userspace::btf`] has to know the sections then.
+    pub variables: bool,
 }
 
 /// What an application's debug information says of its types.
@@ -67,6 +76,10 @@ pub fn read<'a>(
     progress: &AtomicU64,
 ) -> Result<Userspace<'a>> {
     let (mut store, mut units) = scan(debug, options, progress)?;
+    let variables = match options.variables {
+        true => variables::complete(&mut store, &mut units),
+        false => vec![(Rule::Variable, units.iter().map(|unit| unit.variables as usize).sum())],
+    };
     let mut nameless = 0;
     for unit in &mut units {
         for place in std::mem::take(&mut unit.coded_elsewhere) {
@@ -76,18 +89,23 @@ pub fn read<'a>(
             }
         }
     }
-    let variables = units.iter().map(|unit| unit.variables as usize).sum();
-    let left_out = vec![(Rule::Variable, variables), (Rule::NamelessFunction, nameless)];
+    let mut left_out = variables;
+    left_out.push((Rule::NamelessFunction, nameless));
     let names = store.names.fit();
     Ok(Userspace { store, names, units, left_out, pointer: debug.pointer_size() })
 }
 
 impl Userspace<'_> {
-    /// All of it as BTF.
-    pub fn btf(&self) -> UserspaceBtf<'_> {
+    /// All of it as BTF, with variables in those of `sections` that they are in.
+    pub fn btf(&self, sections: &Sections<'_>) -> UserspaceBtf<'_> {
         let types = variants::resolve(&self.store, &self.units);
-        let mut btf = emit::emit(&types, &self.store, &self.names, self.pointer);
-        btf.rules.extend(self.left_out.iter().filter(|(_, count)| *count > 0));
+        let mut btf = emit::emit(&types, &self.store, &self.names, self.pointer, sections);
+        for &(rule, count) in self.left_out.iter().filter(|(_, count)| *count > 0) {
+            match btf.rules.iter_mut().find(|(known, _)| *known == rule) {
+                Some((_, known)) => *known += count,
+                None => btf.rules.push((rule, count)),
+            }
+        }
         btf
     }
 }

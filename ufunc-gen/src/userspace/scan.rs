@@ -14,6 +14,7 @@ use super::Options;
 use super::elsewhere::{is_passed, without_clone};
 use super::names::NameId;
 use super::store::{Draft, Head, Key, Part, RecordId, Ref, Store, Translation};
+use super::variables::UnitVariables;
 use crate::btf::kind;
 use crate::dwarf::entry::{DieRef, Entry};
 use crate::dwarf::raw::{Kind, RawType, Rules, is_type};
@@ -48,6 +49,8 @@ pub(super) struct UnitTypes {
     pub(super) coded_elsewhere: Vec<DieRef>,
     /// How many variables it has outside of functions.
     pub(super) variables: u32,
+    /// What is to be known of those, if they are wanted.
+    pub(super) found: UnitVariables,
 }
 
 impl UnitTypes {
@@ -55,6 +58,7 @@ impl UnitTypes {
     pub(super) fn translate(&mut self, translation: &Translation) {
         self.roots.iter_mut().for_each(|id| *id = translation.record(*id));
         self.places.iter_mut().for_each(|(_, found)| *found = translation.reference(*found));
+        self.found.translate(translation);
     }
 }
 
@@ -91,7 +95,7 @@ struct LocalPart {
 
 /// What a type refers to.
 #[derive(Clone, Copy)]
-enum Target {
+pub(super) enum Target {
     Void,
     /// The type that begins so many bytes behind the beginning of the unit.
     Inside(u32),
@@ -121,7 +125,7 @@ struct LocalFunction {
 
 /// Reads units, one after the other, into a store.
 pub(super) struct Scanner<'d, 'a> {
-    debug: &'d DebugInfo<'a>,
+    pub(super) debug: &'d DebugInfo<'a>,
     options: &'d Options,
     pub(super) store: Store<'a>,
     raw: RawType<'a>,
@@ -141,11 +145,11 @@ pub(super) struct Scanner<'d, 'a> {
     /// Types that something refers to by their places.
     exact: Vec<u32>,
     /// Where the unit is.
-    place: UnitPlace,
+    pub(super) place: UnitPlace,
     by_name: HashMap<Key, u32>,
     /// Types that wait for what they refer to.
     stack: Vec<u32>,
-    draft: Draft,
+    pub(super) draft: Draft,
     /// Variables of the unit, outside of functions.
     variables: u32,
     /// The scope of the last type, whose name was looked up.
@@ -469,6 +473,10 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 None => coded_elsewhere.push(self.functions[index].at),
             }
         }
+        let found = match self.options.variables {
+            true => self.intern_variables(unit, &mut roots)?,
+            false => UnitVariables::default(),
+        };
         roots.sort_unstable();
         roots.dedup();
         let all = 0..self.locals.len() as u32;
@@ -478,7 +486,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let place = |index| (self.locals[index as usize].at, self.kept[index as usize]);
         let places = places.map(place).collect();
         let variables = mem::take(&mut self.variables);
-        Ok(UnitTypes { unit: unit.index(), roots, places, coded_elsewhere, variables })
+        Ok(UnitTypes { unit: unit.index(), roots, places, coded_elsewhere, variables, found })
     }
 
     /// Whether `local` is of interest even if nothing refers to it: because it has a name, or has
@@ -519,7 +527,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// Puts `target` into the store, if it is of this unit. Gives the same target, looked up.
-    fn intern_target(&mut self, target: Target) -> Result<Target> {
+    pub(super) fn intern_target(&mut self, target: Target) -> Result<Target> {
         let target = self.look_up(target)?;
         if let Target::Local(index) = target
             && self.outer[index as usize].is_none()
@@ -565,7 +573,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// How another type refers to `target`, which waits for nothing.
-    fn reference(&mut self, target: Target) -> Result<Ref> {
+    pub(super) fn reference(&mut self, target: Target) -> Result<Ref> {
         Ok(match self.look_up(target)? {
             Target::Void => Ref::VOID,
             Target::Local(index) => match self.outer[index as usize] {
@@ -721,7 +729,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
 
 impl UnitPlace {
     /// What the type at `place` is to types of the unit; `None` stands for `void`.
-    fn target(self, place: Option<DieRef>) -> Target {
+    pub(super) fn target(self, place: Option<DieRef>) -> Target {
         match place {
             None => Target::Void,
             Some(place) => match self.offset_of(place) {

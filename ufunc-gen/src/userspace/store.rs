@@ -287,7 +287,7 @@ pub(super) struct Translation {
 }
 
 impl Translation {
-    fn name(&self, id: NameId) -> NameId {
+    pub(super) fn name(&self, id: NameId) -> NameId {
         self.names[id as usize]
     }
 
