@@ -207,7 +207,7 @@ fn random_types(random: &mut Random) -> Vec<Type<'static>> {
             _ => TypeId(1 + random.below(types.len()) as u32),
         };
         let target = any(random);
-        let ty = match random.below(13) {
+        let ty = match random.below(17) {
             0 => int([1, 2, 4, 8, 16][random.below(5)], [8, 16, 32, 64, 7][random.below(5)]),
             1 => Type::Ptr(target),
             2 => Type::Const(target),
@@ -241,6 +241,12 @@ fn random_types(random: &mut Random) -> Vec<Type<'static>> {
                 }
             }
             10 => Type::Func { name: "f".into(), proto: target, linkage: Linkage::Global },
+            11 | 12 => Type::Var {
+                name: ["v", "v", "v", "v w"][random.below(4)].into(),
+                target,
+                linkage: [Linkage::Static, Linkage::Global, Linkage::Extern][random.below(8) / 3],
+            },
+            13 => datasec(random, any),
             _ => composite(random, any),
         };
         types.push(ty);
@@ -266,6 +272,20 @@ fn composite(random: &mut Random, any: impl Fn(&mut Random) -> TypeId) -> Type<'
     let composite =
         Composite { name: "s".into(), size: [64, 64, 16, 8, 4][random.below(5)], members };
     if union { Type::Union(composite) } else { Type::Struct(composite) }
+}
+
+fn datasec(random: &mut Random, any: impl Fn(&mut Random) -> TypeId) -> Type<'static> {
+    let mut offset = [0, 0, 4][random.below(3)];
+    let vars = (0..random.below(4)).map(|_| {
+        let size = [4, 8, 16, 64, 0][random.below(5)];
+        let var = (any(random), offset, size);
+        offset += [size, size, size + 4, 4][random.below(4)];
+        var
+    });
+    let vars = vars.collect();
+    // Older kernels refuse more than this one.
+    let name = [".data", ".bss..x_", "own", ""][random.below(4)];
+    Type::Datasec { name: name.into(), size: [256, 256, 64, 0][random.below(4)], vars }
 }
 
 fn int(size: u32, bits: u8) -> Type<'static> {

@@ -73,7 +73,7 @@ pub(crate) struct BtfArgs {
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 
-    /// Say what was found where, and how many types BTF could express in other ways only
+    /// Say what was found where, and what BTF could express in other ways only, or not at all
     #[arg(short, long)]
     verbose: bool,
 }
@@ -81,7 +81,7 @@ pub(crate) struct BtfArgs {
 const HELP: &str = "\
 Names: types of C keep theirs. Types within namespaces, classes and functions carry those:
 C++'s n1::data is 'struct n1__data', Rust's core::option::Option<u32> is
-'union core__option__Option_u32_'. Where files use one name for different structs, all are written,
+'union core__option__Option_u32_', and so do variables. Where files use one name for different structs, all are written,
 and listed on standard error.
 
 Exit status:
@@ -92,6 +92,7 @@ Examples:
   ufunc-gen btf ./app -o app.btf
   bpftool btf dump file app.btf format c > app.h
   ufunc-gen btf ./app --types 'struct data' -o data.btf
+  ufunc-gen btf ./app --types 'struct data' --variables -o data.btf
   ufunc-gen btf ./app --for prog.bpf.o -o prog.btf";
 
 /// Runs `ufunc-gen btf`.

@@ -82,6 +82,14 @@ impl<'a> Sections<'a> {
         sections
     }
 
+    /// Some sections, in order, and symbols of variables: addresses, names and sizes.
+    #[cfg(test)]
+    pub(crate) fn with(shared: Vec<Section>, symbols: &[(u64, &'a [u8], u64)]) -> Self {
+        let symbol = |&(address, name, size)| ((false, address), Symbols(vec![(name, size)]));
+        let symbols = symbols.iter().map(symbol).collect();
+        Sections { shared, symbols, ..Sections::default() }
+    }
+
     fn add_sections(&mut self, elf: &object::File<'a>) {
         let layout = Layout::new(elf);
         for section in elf.sections() {
@@ -113,7 +121,7 @@ impl<'a> Sections<'a> {
         let layout = Layout::new(elf);
         for symbol in elf.symbols().chain(elf.dynamic_symbols()) {
             let is_variable = matches!(symbol.kind(), SymbolKind::Data | SymbolKind::Tls);
-            if !is_variable || !symbol.is_definition() {
+            if !is_variable || symbol.is_undefined() {
                 continue;
             }
             let Ok(name) = symbol.name_bytes() else { continue };

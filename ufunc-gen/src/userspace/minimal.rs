@@ -153,7 +153,7 @@ fn nearest<'t>(types: &'t [Type<'_>], wanted: &str) -> Option<&'t str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::btf::{Composite, Member};
+    use crate::btf::{Composite, Linkage, Member};
 
     fn types() -> Vec<Type<'static>> {
         let member =
@@ -170,6 +170,29 @@ mod tests {
         assert_eq!(kept.len(), 2);
         assert_eq!(kept[0], Type::Ptr(TypeId(2)));
         assert_eq!(kept[1].name(), "data");
+    }
+
+    #[test]
+    fn variables_of_what_is_kept_are_kept() {
+        let mut types = types();
+        let var = |name: &'static str, target: u32| Type::Var {
+            name: name.into(),
+            target: TypeId(target),
+            linkage: Linkage::Static,
+        };
+        types.extend([var("one", 2), var("other", 1), var("three", 3)]);
+        let vars = vec![(TypeId(4), 0, 8), (TypeId(5), 8, 8), (TypeId(6), 16, 8)];
+        types.push(Type::Datasec { name: ".data".into(), size: 64, vars });
+        types.push(Type::Datasec { name: ".bss".into(), size: 8, vars: vec![] });
+        let kept = keep_named(types.clone(), &["struct data".to_owned()]).unwrap();
+        assert_eq!(
+            kept.iter().map(|ty| ty.name().as_ref()).collect::<Vec<_>>()[2..],
+            ["one", "three", ".data"]
+        );
+        let vars = vec![(TypeId(3), 0, 8), (TypeId(4), 16, 8)];
+        assert_eq!(kept[4], Type::Datasec { name: ".data".into(), size: 64, vars });
+        let kept = keep_named(types, &["var other".to_owned()]).unwrap();
+        assert_eq!(kept.iter().filter(|ty| matches!(ty, Type::Var { .. })).count(), 1);
     }
 
     #[test]

@@ -34,7 +34,10 @@ struct Placed<'s> {
     variable: Variable<'s>,
     section: usize,
     offset: u32,
+    /// By its type, but not nothing.
     size: u32,
+    /// By its symbol, which knows what follows the elements that the type says.
+    whole: u32,
     /// Whether a symbol says so too.
     has_symbol: bool,
 }
@@ -47,7 +50,8 @@ pub(super) fn place<'s>(
     sections: &Sections<'_>,
     pointer: u64,
 ) -> Vec<(Rule, usize)> {
-    let mut counts = [(Rule::RemovedVariable, 0), (Rule::UnfitVariable, 0), (Rule::SharedVariable, 0)];
+    let mut counts =
+        [(Rule::RemovedVariable, 0), (Rule::UnfitVariable, 0), (Rule::SharedVariable, 0)];
     let sizes = sizes(types, pointer);
     let mut placed = Vec::with_capacity(variables.len());
     for variable in variables {
@@ -81,6 +85,12 @@ pub(super) fn place<'s>(
         is_free
     });
     counts[2].1 = before - placed.len();
+    let mut next = (usize::MAX, 0);
+    for placed in placed.iter_mut().rev() {
+        let room = if next.0 == placed.section { next.1 - placed.offset } else { u32::MAX };
+        placed.size = placed.whole.min(room);
+        next = (placed.section, placed.offset);
+    }
     write(types, placed, sections);
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
@@ -100,7 +110,6 @@ fn locate<'s>(
         return Err(Rule::RemovedVariable);
     }
     let size = size.ok_or(Rule::UnfitVariable)?;
-    // What follows the elements that a type says: `struct { int count; int values[]; }`.
     let whole = symbol.unwrap_or(0).max(size).min(section.size - spot.offset);
     if whole == 0 || whole < size {
         return Err(Rule::UnfitVariable);
@@ -112,7 +121,8 @@ fn locate<'s>(
         variable,
         section: spot.section,
         offset: fit(spot.offset)?,
-        size: fit(whole)?,
+        size: fit(size.max(1))?,
+        whole: fit(whole)?,
         has_symbol: symbol.is_some(),
     })
 }
@@ -134,5 +144,98 @@ fn write<'s>(types: &mut Vec<Type<'s>>, placed: Vec<Placed<'s>>, sections: &Sect
         let Some(section) = sections.get(number) else { continue };
         let name = section_name(&section.name);
         types.push(Type::Datasec { name: name.into(), size: section.size as u32, vars });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::btf::IntEncoding;
+    use crate::btf::check::check;
+    use crate::debugfile::sections::Section;
+    use crate::dwarf::DieRef;
+
+    fn sections() -> Sections<'static> {
+        let section = |name: &str, address, size| Section { name: name.into(), address, size };
+        let data = section(".data", 0x1000, 64);
+        let symbols = [(0x1008, &b"named"[..], 12)];
+        Sections::with(vec![data, section(".bss", 0x1040, 16)], &symbols)
+    }
+
+    fn variable(name: &'static str, address: u64, linkage: Linkage) -> Variable<'static> {
+        Variable {
+            name: name.into(),
+            symbol: name.as_bytes(),
+            linkage,
+            place: Place { thread_local: false, address },
+            first: (DieRef::default(), 0),
+            ty: TypeId(1),
+        }
+    }
+
+    /// The names of the variables that are placed, with where and how large they are.
+    fn placed(variables: Vec<Variable<'static>>) -> Vec<(String, String, u32, u32)> {
+        let encoding = IntEncoding::default();
+        let int = Type::Int { name: "int".into(), size: 4, encoding, bit_offset: 0, bits: 32 };
+        let mut types = vec![int];
+        let count = variables.len();
+        let left_out: usize =
+            place(&mut types, variables, &sections(), 8).iter().map(|(_, count)| count).sum();
+        check(&types).unwrap();
+        let mut found = Vec::new();
+        for ty in &types {
+            let Type::Datasec { name, vars, .. } = ty else { continue };
+            found.extend(vars.iter().map(|(id, offset, size)| {
+                let variable = types[id.0 as usize - 1].name().to_string();
+                (name.to_string(), variable, *offset, *size)
+            }));
+        }
+        assert_eq!(found.len() + left_out, count);
+        found
+    }
+
+    #[test]
+    fn each_is_in_its_section_in_order() {
+        let global = Linkage::Global;
+        let found = placed(vec![
+            variable("zero", 0x1040, global),
+            variable("second", 0x1014, global),
+            variable("named", 0x1008, global),
+            // Behind everything, and at what a linker puts for what it left out.
+            variable("gone", 0x2000, global),
+            variable("dead", 0, global),
+            // It would end in the next section.
+            variable("cut", 0x103e, global),
+        ]);
+        let is = |section: &str, name: &str, offset, size| {
+            (section.to_owned(), name.to_owned(), offset, size)
+        };
+        assert_eq!(
+            found,
+            [is(".data", "named", 8, 12), is(".data", "second", 20, 4), is(".bss", "zero", 0, 4)]
+        );
+    }
+
+    #[test]
+    fn a_symbol_makes_a_variable_no_larger_than_there_is_room() {
+        let found = placed(vec![
+            variable("named", 0x1008, Linkage::Global),
+            variable("next", 0x1010, Linkage::Global),
+        ]);
+        let sizes: Vec<_> = found.iter().map(|(.., size)| *size).collect();
+        assert_eq!(sizes, [8, 4]);
+    }
+
+    #[test]
+    fn of_those_at_one_place_the_one_that_others_see_stays() {
+        let found = placed(vec![
+            variable("local", 0x1020, Linkage::Static),
+            variable("global", 0x1020, Linkage::Global),
+            variable("within", 0x1022, Linkage::Global),
+            variable("unnamed", 0x1008, Linkage::Global),
+            variable("named", 0x1008, Linkage::Static),
+        ]);
+        let names: Vec<_> = found.iter().map(|(_, name, ..)| name.as_str()).collect();
+        assert_eq!(names, ["named", "global"]);
     }
 }

@@ -223,11 +223,9 @@ impl<'a> Scanner<'_, 'a> {
                     }
                     let scope = match entry.name.is_missing() {
                         true => 0,
-                        false => scope_name(
-                            &mut self.store.names,
-                            scopes.resolve(self.debug),
-                            &mut last,
-                        ),
+                        false => {
+                            scope_name(&mut self.store.names, scopes.resolve(self.debug), &mut last)
+                        }
                     };
                     if let (Around::Function, Some(original)) = (around, functions.original()) {
                         functions.copies.push((variables.len(), original));
