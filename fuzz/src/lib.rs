@@ -115,7 +115,7 @@ fn userspace_btf(
 fn module(host: &Host<'_>, sections: &DebugSections<'_>, split: &SplitFiles) -> Result<()> {
     let debug = debug_info(sections, split)?;
     let choice = Choice { infer: true, ..Choice::default() };
-    let chosen = ufunc::choose(host, &debug, &choice)?;
+    let chosen = ufunc::choose(host, &host.functions(), &debug, &choice)?;
     rust_source::write(&Module::new(host, &debug, chosen.ufuncs)?).map(drop)
 }
 

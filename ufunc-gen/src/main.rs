@@ -59,7 +59,8 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     let sections = files.load()?;
     let split = SplitFiles::find(&host, &files, &search, &sections)?;
     let debug = DebugInfo::new(&sections, &split)?;
-    let chosen = ufunc::choose(&host, &debug, &choice(host_args)?)?;
+    let symbols = files.functions(&host)?;
+    let chosen = ufunc::choose(&host, &symbols, &debug, &choice(host_args)?)?;
     tell(&chosen, host_args.verbose, list.is_some());
     let module = Module::new(&host, &debug, chosen.ufuncs)?;
     let names = check_names(host_args, &module);

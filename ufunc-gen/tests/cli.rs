@@ -559,6 +559,20 @@ fn debug_information_that_is_missing_or_elsewhere_is_a_clear_error() {
     assert!(app.exists());
 }
 
+/// Its symbols are in the debug file then, as those of packages are.
+#[test]
+fn a_stripped_application_with_its_debug_file_gives_the_same_module() {
+    for source in [PAIR, ANNOTATED] {
+        let (lab, app) = app(source);
+        let whole = generate(&[&app]).ok();
+        tool(lab.folder(), "objcopy", &["--only-keep-debug", "app", "app.debug"]);
+        tool(lab.folder(), "strip", &["--strip-all", "app"]);
+        tool(lab.folder(), "objcopy", &["--add-gnu-debuglink=app.debug", "app"]);
+        let stripped = generate(&[&app]).ok();
+        assert_eq!((stripped.stdout, stripped.stderr), (whole.stdout, whole.stderr));
+    }
+}
+
 #[test]
 fn split_debug_information_and_type_units_are_read_or_named() {
     for compiler in ["gcc", "clang"] {

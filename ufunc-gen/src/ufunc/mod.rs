@@ -25,7 +25,7 @@ use hashbrown::HashSet;
 
 use crate::dwarf::DebugInfo;
 use crate::dwarf::functions::{Function, ParametersEnd, bare};
-use crate::elf::Host;
+use crate::elf::{Functions, Host};
 use crate::ident;
 use crate::kernel::{self, KFUNC_SET_MAX, RESERVED_SYMBOLS, kf};
 use crate::metadata::Role;
@@ -131,16 +131,20 @@ pub struct Chosen<'a> {
     pub notes: Vec<String>,
 }
 
-/// Finds the ufuncs of `host`.
+/// Finds the ufuncs of `host`, whose functions that have code are `symbols`.
 ///
 /// Fails if functions that were asked for cannot be found or lent, naming each, and if there is
 /// none at all.
-pub fn choose<'a>(host: &Host<'_>, debug: &DebugInfo<'a>, choice: &Choice) -> Result<Chosen<'a>> {
-    let symbols = host.functions();
+pub fn choose<'a>(
+    host: &Host<'_>,
+    symbols: &Functions<'_>,
+    debug: &DebugInfo<'a>,
+    choice: &Choice,
+) -> Result<Chosen<'a>> {
     let annotations = annotation::read(host);
     let functions = {
         let interest = interest(choice, annotations.as_deref().unwrap_or_default());
-        debug.functions_among(|function| interest.is_in(function, &symbols))?
+        debug.functions_among(|function| interest.is_in(function, symbols))?
     };
     let functions = Known::new(debug, functions);
     let annotations = annotations?;
@@ -149,12 +153,12 @@ pub fn choose<'a>(host: &Host<'_>, debug: &DebugInfo<'a>, choice: &Choice) -> Re
         None if !annotations.is_empty() => {
             Inferred { requests: annotations, ..Inferred::default() }
         }
-        None if choice.infer => infer::pairs(debug, functions.all(), &symbols, &choice.prefix)?,
+        None if choice.infer => infer::pairs(debug, functions.all(), symbols, &choice.prefix)?,
         None => Inferred::default(),
     };
     ensure!(!requests.is_empty(), nothing_to_lend(host, debug, choice, &left_out));
     let lend = |request: Request| -> Result<Ufunc<'a>> {
-        locate::find(host, debug, &functions, &symbols, &request)
+        locate::find(host, debug, &functions, symbols, &request)
             .and_then(|located| ufunc(debug, located, &request, &choice.prefix))
             .map_err(|error| with_place(&error, &request.origin))
     };

@@ -30,7 +30,8 @@ pub fn source(bytes: &[u8]) -> Result<String> {
 /// Calls `then` with the module for `host`, by annotations or inference.
 pub fn with_module<T>(host: &Host<'_>, then: impl FnOnce(&Module<'_>) -> Result<T>) -> Result<T> {
     with_debug_info(host, |debug| {
-        let chosen = ufunc::choose(host, debug, &Choice { infer: true, ..Choice::default() })?;
+        let choice = Choice { infer: true, ..Choice::default() };
+        let chosen = ufunc::choose(host, &host.functions(), debug, &choice)?;
         then(&Module::new(host, debug, chosen.ufuncs)?)
     })
 }
