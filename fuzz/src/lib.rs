@@ -190,6 +190,7 @@ pub fn merge(data: &[u8]) {
             prefer: prefers[usize::from(options >> 1 & 3)],
             keep_base: vec!["kept".to_owned()],
             details: usize::from(options >> 5),
+            ambiguous: options >> 5 != 0,
         };
         let mut inputs = Vec::new();
         let mut all = vec![base, more];

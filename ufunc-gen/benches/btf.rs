@@ -71,7 +71,8 @@ fn benchmark(criterion: &mut Criterion) {
     group.bench_function("check", |bencher| bencher.iter(|| black_box(check(&all)).is_ok()));
     for dedup in [false, true] {
         let name = if dedup { "merge" } else { "merge --no-dedup" };
-        let options = Options { dedup, prefer: Prefer::More, keep_base: Vec::new(), details: 5 };
+        let (prefer, keep_base) = (Prefer::More, Vec::new());
+        let options = Options { dedup, prefer, keep_base, details: 5, ambiguous: false };
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 merge(input(&kernel, "kernel"), vec![input(&host, "host")], &options).unwrap()

@@ -391,6 +391,57 @@ fn a_modules_types_continue_the_kernels() {
     generate(&args).refused(&["split.btf continues another BTF", "name that one first"]);
 }
 
+/// The kernel that a module is for need not be an input, nor the running one.
+#[test]
+fn types_that_continue_what_is_no_input() {
+    let lab = Lab::new();
+    let split = split(&lab, MODULE);
+    let app = lab.write("app.btf", encode(&[int("int", 4), structure("own", 4, &[("a", 1, 0)])]));
+    let whole = merge(&lab, &[Path::new(VMLINUX), &split], &[]).0;
+    let whole = descriptions(&whole);
+    for inputs in [[&app, &split], [&split, &app]] {
+        let inputs = inputs.map(PathBuf::as_path);
+        let (bytes, _) = merge(&lab, &inputs, &["--base", VMLINUX]);
+        tool(lab.folder(), "bpftool", &["btf", "dump", "file", "merged.btf"]);
+        let found = descriptions(&bytes);
+        // What the module leads to is there, and of the kernel nothing else.
+        let lines: Vec<_> = found.iter().filter(|line| line.contains("list_head")).collect();
+        assert!(!lines.is_empty() && lines.iter().all(|line| whole.contains(*line)), "{lines:?}");
+        assert!(types(&bytes).len() < 40, "{} types", types(&bytes).len());
+        for name in ["of_module", "kref_like", "list_head", "own"] {
+            assert!(types(&bytes).iter().any(|ty| ty.name() == name), "no {name}");
+        }
+    }
+    // What does not have all that it refers to is not what it continues.
+    let out = lab.path("x");
+    let small = lab.write("small.btf", encode(&[int("int", 4)]));
+    let args = ["merge", "--base"].map(OsStr::new);
+    let files = [&small, &app, &split].map(|path| path.as_os_str());
+    let args = [&args[..], &files, &["-o".as_ref(), out.as_os_str()]].concat();
+    generate(&args).refused(&["split.btf behind", "small.btf"]);
+}
+
+#[test]
+fn names_with_several_layouts_in_one_input_are_told_of() {
+    let types = [
+        int("int", 4),
+        structure("node", 4, &[("a", 1, 0)]),
+        structure("node", 8, &[("a", 1, 0), ("b", 1, 4)]),
+        structure("node___old", 8, &[("z", 1, 0)]),
+        structure("same", 4, &[("a", 1, 0)]),
+        structure("same", 4, &[("a", 1, 0)]),
+    ];
+    let (_, quiet) = merged(&[int("int", 4)], &types, &[]);
+    assert_eq!(quiet.stderr, "");
+    for flags in [&["-v"][..], &["-v", "--no-dedup"]] {
+        let (all, told) = merged(&[int("int", 4)], &types, flags);
+        let first = "1 name stands for different layouts within more.btf, and all stay";
+        assert!(told.stderr.contains(first), "{}", told.stderr);
+        assert!(told.stderr.contains("  struct node: 3 layouts\n"), "{}", told.stderr);
+        assert_eq!(all.iter().filter(|ty| ty.name() == "node").count(), 2);
+    }
+}
+
 /// A module as it is built out of the kernel's tree has a distilled base.
 #[test]
 fn a_distilled_base_is_looked_up_by_name() {
@@ -467,6 +518,9 @@ fn what_is_wrong_with_an_input_is_said_with_its_place() {
     let mut name = encode(&[int("int", 4)]);
     name[26] = 1;
     refused("name", name, &["type 1 at offset 0x0", "name at offset 0x10001"]);
+    let mut kind = encode(&[int("int", 4), Type::Ptr(TypeId(1))]);
+    kind[24 + 16 + 7] = 20;
+    refused("kind", kind, &["type 2 at offset 0x10", "the kind 20", "newer", "ENUM64"]);
     let app = Path::new(env!("CARGO_BIN_EXE_ufunc-gen"));
     refused("app", fs::read(app).unwrap(), &["without BTF"]);
     let missing = ["merge", good.to_str().unwrap(), "/nonexistent", "-o", "/dev/null"];
@@ -557,6 +611,7 @@ fn merged_in_process(base: &[u8], more: &[u8], distilled: &[u8], how: u32) -> Re
         prefer: Prefer::More,
         keep_base: vec![],
         details: 100,
+        ambiguous: true,
     };
     ufunc_gen::btf::merge::merge(
         input(base, Before::Nothing)?,

@@ -24,6 +24,7 @@ pub mod merge;
 mod partition;
 pub mod raw;
 pub mod source;
+pub mod split;
 #[cfg(test)]
 mod testing;
 pub mod view;

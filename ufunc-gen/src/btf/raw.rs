@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::form::{Form, HEAD, kind_of};
-use super::{HEADER_LEN, MAGIC, VERSION};
+use super::form::{Form, HEAD, Slot, kind_of};
+use super::{HEADER_LEN, MAGIC, VERSION, kind};
 
 /// The types of one BTF and their names.
 ///
@@ -137,10 +137,11 @@ fn starts(words: &[u32]) -> Result<Vec<u32>> {
         let info = *words.get(at + 1).with_context(cut_off)?;
         let form = Form::of(kind_of(info)).with_context(|| {
             format!(
-                "BTF type {} at offset {:#x} of the type section has the kind {}, which is not known",
+                "BTF type {} at offset {:#x} of the type section has the kind {}, which is newer than all that are known here (up to ENUM64, {}); use a newer ufunc-gen, or have the BTF made without that kind",
                 starts.len(),
                 at * 4,
-                kind_of(info)
+                kind_of(info),
+                kind::ENUM64
             )
         })?;
         let end = at + HEAD + form.tail_len(info);
@@ -150,6 +151,23 @@ fn starts(words: &[u32]) -> Result<Vec<u32>> {
     starts.push(at as u32);
     starts.shrink_to_fit();
     Ok(starts)
+}
+
+/// Calls `visit` with every word of the type `words` but `info`, and what it says.
+pub(super) fn for_each_slot<E>(
+    words: &mut [u32],
+    mut visit: impl FnMut(Slot, &mut u32) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some(form) = Form::of(kind_of(words[1])) else { return Ok(()) };
+    let (head, tail) = words.split_at_mut(HEAD);
+    visit(Slot::Name, &mut head[0])?;
+    visit(form.third, &mut head[2])?;
+    for part in tail.chunks_exact_mut(form.tail.len().max(1)) {
+        for (&slot, word) in form.tail.iter().zip(part) {
+            visit(slot, word)?;
+        }
+    }
+    Ok(())
 }
 
 /// BTF of the sections `types`, words in the machine's byte order, and `strings`, little-endian.

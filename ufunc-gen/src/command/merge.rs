@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use ufunc_gen::btf::merge::{self, Before, Conflict, Input, Merged, Options, Prefer};
+use ufunc_gen::btf::merge::{self, Ambiguous, Before, Conflict, Input, Merged, Options, Prefer};
 use ufunc_gen::btf::raw::Raw;
 use ufunc_gen::btf::source::Source;
+use ufunc_gen::btf::split;
 use ufunc_gen::output;
 
 use crate::complain;
@@ -37,6 +38,14 @@ pub(crate) struct MergeArgs {
     /// The BTFs whose types are added; a module's may continue BASE
     #[arg(value_name = "MORE", required = true)]
     more: Vec<PathBuf>,
+
+    /// What inputs continue that continue another BTF than BASE
+    ///
+    /// A module's BTF continues that of its kernel; without this BASE is taken for it. Of FILE's
+    /// types those are added that such an input leads to. BASE itself may be one then, and what FILE
+    /// has goes before its types.
+    #[arg(long = "base", value_name = "FILE")]
+    continued: Option<PathBuf>,
 
     /// Write the result to FILE, whole or not at all; '-' is standard output, as is none
     #[arg(short, long, value_name = "FILE")]
@@ -66,7 +75,9 @@ pub(crate) struct MergeArgs {
     #[arg(long)]
     no_dedup: bool,
 
-    /// Show every conflict
+    /// Show every conflict, and names that stand for different layouts within one input
+    ///
+    /// Of those all are kept as they are: what the input means by such a name only it can know.
     #[arg(short, long)]
     verbose: bool,
 }
@@ -97,6 +108,9 @@ Examples:
   # The kernel's own, with a module's:
   ufunc-gen merge /sys/kernel/btf/vmlinux /sys/kernel/btf/nf_conntrack -o merged.btf
 
+  # A module of another kernel, which is no input itself:
+  ufunc-gen merge app.btf nf_conntrack.btf --base other/vmlinux -o merged.btf
+
 libbpf resolves a program's relocations against it with:
   LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = \"merged.btf\");";
 
@@ -115,18 +129,28 @@ impl Loaded {
         Ok(Loaded { label, stem, source })
     }
 
-    /// Its types. Of BTF that continues another it is BASE that it continues, unless it has a
-    /// distilled base, or is BASE itself.
-    fn input(&self, is_base: bool) -> Result<Input<'_>> {
-        let parse = |what: &str, bytes| {
-            Raw::parse(bytes).with_context(|| format!("failed to read {what}{}", self.label))
-        };
-        let btf = parse("", &self.source.btf)?;
-        let before = match &self.source.base {
-            Some(base) => Before::Distilled(parse("the distilled base of ", base)?),
-            None if !is_base && btf.continues_another() => Before::Base,
-            None => Before::Nothing,
-        };
+    fn parse(&self) -> Result<Raw<'_>> {
+        Raw::parse(&self.source.btf).with_context(|| format!("failed to read {}", self.label))
+    }
+
+    /// Its types. Of BTF that continues another it is `continued` that it continues, or BASE if that
+    /// is not given, unless it has a distilled base, or is BASE itself.
+    fn input(&self, is_base: bool, continued: Option<&Loaded>) -> Result<Input<'_>> {
+        let mut btf = self.parse()?;
+        let before =
+            match (&self.source.base, continued) {
+                (Some(base), _) => Before::Distilled(Raw::parse(base).with_context(|| {
+                    format!("failed to read the distilled base of {}", self.label)
+                })?),
+                (None, Some(continued)) if btf.continues_another() => {
+                    btf = split::alone(&continued.parse()?, &btf).with_context(|| {
+                        format!("failed to read {} behind {}", self.label, continued.label)
+                    })?;
+                    Before::Nothing
+                }
+                (None, None) if !is_base && btf.continues_another() => Before::Base,
+                (None, _) => Before::Nothing,
+            };
         Ok(Input { label: &self.label, stem: self.stem.clone(), btf, before })
     }
 }
@@ -150,12 +174,17 @@ pub(crate) fn run(args: &MergeArgs) -> Result<ExitCode> {
         },
         keep_base: args.keep_base.clone(),
         details: if args.verbose { DETAILED } else { SHOWN },
+        ambiguous: args.verbose,
     };
-    let inputs = more.iter().map(|loaded| loaded.input(false)).collect::<Result<Vec<_>>>()?;
-    let merged = merge::merge(base.input(true)?, inputs, &options)?;
+    let continued = args.continued.as_deref().map(Loaded::read).transpose()?;
+    let input = |loaded| Loaded::input(loaded, false, continued.as_ref());
+    let inputs = more.iter().map(input).collect::<Result<Vec<_>>>()?;
+    let merged = merge::merge(base.input(true, continued.as_ref())?, inputs, &options)?;
     let paths: Vec<&Path> =
         [&args.base].into_iter().chain(&args.more).map(PathBuf::as_path).collect();
-    report(&merged, &short_names(&paths), args);
+    let labels = short_names(&paths);
+    report_ambiguous(&merged, &labels);
+    report(&merged, &labels, args);
     if options.prefer == Prefer::Error && !merged.conflicts.is_empty() {
         bail!("{} conflicts and --prefer error: nothing was written", merged.conflicts.len());
     }
@@ -176,6 +205,18 @@ fn short_names(paths: &[&Path]) -> Vec<String> {
         _ => path.display().to_string(),
     };
     paths.iter().map(short).collect()
+}
+
+/// Says which names stand for different layouts within one input, if that was looked for.
+fn report_ambiguous(merged: &Merged, labels: &[String]) {
+    for of_one in merged.ambiguous.chunk_by(|a, b| a.input == b.input) {
+        let (count, label) = (of_one.len(), &labels[of_one[0].input]);
+        let names = if count == 1 { "name stands" } else { "names stand" };
+        complain(&format!("{count} {names} for different layouts within {label}, and all stay"));
+        for Ambiguous { class, name, layouts, .. } in of_one {
+            complain(&format!("  {class} {}: {layouts} layouts", name.escape_debug()));
+        }
+    }
 }
 
 /// Says which names stood for different types. `labels` are what the inputs are called.

@@ -10,7 +10,8 @@ use anyhow::Result;
 use super::super::form::{Form, Slot, flag, kind_of};
 use super::super::kind;
 use super::super::partition::Graph;
-use super::joined::{Joined, Types, for_each_slot};
+use super::super::raw::for_each_slot;
+use super::joined::{Joined, Types};
 
 /// No class, no id.
 const NONE: u32 = u32::MAX;

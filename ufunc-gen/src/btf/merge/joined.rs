@@ -3,8 +3,9 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::super::form::{Form, HEAD, Slot, kind_of};
+use super::super::form::{HEAD, Slot, kind_of};
 use super::super::kind;
+use super::super::raw::for_each_slot;
 use super::strings::{Strings, until_nul};
 use super::{Before, Input, relocate};
 
@@ -77,23 +78,6 @@ impl<'t> Words<'t> {
     }
 }
 
-/// Calls `visit` with every word of the type `words` but `info`, and what it says.
-pub(super) fn for_each_slot<E>(
-    words: &mut [u32],
-    mut visit: impl FnMut(Slot, &mut u32) -> Result<(), E>,
-) -> Result<(), E> {
-    let Some(form) = Form::of(kind_of(words[1])) else { return Ok(()) };
-    let (head, tail) = words.split_at_mut(HEAD);
-    visit(Slot::Name, &mut head[0])?;
-    visit(form.third, &mut head[2])?;
-    for part in tail.chunks_exact_mut(form.tail.len().max(1)) {
-        for (&slot, word) in form.tail.iter().zip(part) {
-            visit(slot, word)?;
-        }
-    }
-    Ok(())
-}
-
 /// All inputs' types with ids and names of one kind.
 #[derive(Debug)]
 pub(super) struct Joined {
@@ -110,7 +94,7 @@ impl Joined {
         let label = base.label;
         ensure!(
             !base.btf.continues_another() && matches!(base.before, Before::Nothing),
-            "{label} continues another BTF; name that one first, and this one behind it"
+            "{label} continues another BTF; name that one first, and this one behind it, or say with --base what it continues"
         );
         let base_strings = base.btf.strings;
         let strings = Strings::new(&base_strings);

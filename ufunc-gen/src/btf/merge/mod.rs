@@ -17,7 +17,7 @@ mod strings;
 use anyhow::Result;
 
 pub use append::append;
-pub use names::{Class, Conflict, Side, essential};
+pub use names::{Ambiguous, Class, Conflict, Side, essential};
 
 use super::raw::{Raw, assemble};
 use joined::Joined;
@@ -77,6 +77,8 @@ pub struct Options {
     pub keep_base: Vec<String>,
     /// For how many conflicts [`Conflict::difference`] is found.
     pub details: usize,
+    /// Whether [`Merged::ambiguous`] is found.
+    pub ambiguous: bool,
 }
 
 /// The result of a merge.
@@ -88,6 +90,9 @@ pub struct Merged {
     pub types: usize,
     /// The names that stood for different layouts, by class and name.
     pub conflicts: Vec<Conflict>,
+    /// The names that stand for different layouts within one input; none unless
+    /// [`Options::ambiguous`] asks for them.
+    pub ambiguous: Vec<Ambiguous>,
 }
 
 /// Merges `base` and `more`.
@@ -114,10 +119,11 @@ pub fn merge(base: Input<'_>, more: Vec<Input<'_>>, options: &Options) -> Result
         }
     }
     let ids = firsts.windows(2).map(|range| ids[range[0]..range[1]].to_vec()).collect();
-    let conflicts =
-        Whole { types: &mut types, strings: &mut strings, ids }.settle(&stems, options)?;
+    let mut whole = Whole { types: &mut types, strings: &mut strings, ids };
+    let ambiguous = if options.ambiguous { whole.ambiguous() } else { Vec::new() };
+    let conflicts = whole.settle(&stems, options)?;
     let bytes = assemble(&types.words, &strings.into_bytes())?;
-    Ok(Merged { bytes, types: types.len(), conflicts })
+    Ok(Merged { bytes, types: types.len(), conflicts, ambiguous })
 }
 
 /// What the inputs' names add to those of their types: identifiers, each one different.
@@ -171,7 +177,8 @@ mod tests {
             btf: Raw::parse(bytes).unwrap(),
             before: Before::Nothing,
         };
-        let options = Options { dedup, prefer, keep_base: Vec::new(), details: usize::MAX };
+        let options =
+            Options { dedup, prefer, keep_base: Vec::new(), details: usize::MAX, ambiguous: true };
         merge(input(&base, "base"), vec![input(&more, "more")], &options).unwrap().bytes
     }
 

@@ -81,6 +81,20 @@ pub struct Side {
     pub size: Option<u64>,
 }
 
+/// A name that stands for different layouts within one input. Nothing is done about it: what such an
+/// input means by the name only it can know, and relocations of it are ambiguous.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ambiguous {
+    /// Place of the input, BASE having 0.
+    pub input: usize,
+    /// Struct, union, enum or typedef.
+    pub class: Class,
+    /// The name, without its flavour.
+    pub name: String,
+    /// How many layouts it stands for.
+    pub layouts: usize,
+}
+
 /// The name without its flavour: to libbpf `data___v2` is a `data` too
 /// (`bpf_core_essential_name_len()`).
 pub fn essential(name: &str) -> &str {
@@ -149,21 +163,50 @@ impl Whole<'_> {
         Ok(conflicts.into_iter().map(|(conflict, _)| conflict).collect())
     }
 
+    /// The names that stand for different layouts within one input, by input, class and name.
+    pub(super) fn ambiguous(&self) -> Vec<Ambiguous> {
+        let layouts = Layouts::new(self.types);
+        let mut found = Vec::new();
+        for (input, ids) in self.ids.iter().enumerate() {
+            let mut by_name = HashMap::<_, Vec<u32>>::new();
+            for &id in ids {
+                if let Some(key) = self.class_and_name(id) {
+                    by_name.entry(key).or_default().push(id);
+                }
+            }
+            by_name.retain(|_, ids| ids.iter().any(|id| *id != ids[0]));
+            let roots: Vec<u32> = by_name.values().flatten().copied().collect();
+            let classes = layouts.classes(&roots);
+            let layout: HashMap<u32, u32> = roots.into_iter().zip(classes).collect();
+            for ((class, name), ids) in by_name {
+                let different: HashSet<_> = ids.iter().map(|id| layout.get(id)).collect();
+                let name = String::from_utf8_lossy(name).into_owned();
+                if different.len() > 1 {
+                    found.push(Ambiguous { input, class, name, layouts: different.len() });
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// What relocations find the type `id` by, if they can begin at it.
+    fn class_and_name(&self, id: u32) -> Option<(Class, &[u8])> {
+        let ty = self.types.by_id(id)?;
+        let class = Class::of(ty.kind())?;
+        // The kernel takes no longer one, so no relocation is of that name.
+        let name = self.strings.short(ty.name(), NAME_MAX)?;
+        let name = &name[..essential_len(name)];
+        (!name.is_empty()).then_some((class, name))
+    }
+
     /// The names that several inputs have, and the types that have them, by name and input.
     fn shared_names(&self) -> (Vec<(Class, Vec<u8>)>, Vec<Bearer>) {
-        let class_and_name = |id: u32| {
-            let ty = self.types.by_id(id)?;
-            let class = Class::of(ty.kind())?;
-            // The kernel takes no longer one, so no relocation is of that name.
-            let name = self.strings.short(ty.name(), NAME_MAX)?;
-            let name = &name[..essential_len(name)];
-            (!name.is_empty()).then_some((class, name))
-        };
         let (mut numbers, mut names, mut bearers) = (HashMap::new(), Vec::new(), Vec::new());
         // BASE, by far the largest as a rule, comes last and adds no names of its own.
         for input in (0..self.ids.len()).rev() {
             for &id in &self.ids[input] {
-                let Some(key) = class_and_name(id) else { continue };
+                let Some(key) = self.class_and_name(id) else { continue };
                 let group = match numbers.get(&key) {
                     Some(&group) => group,
                     None if input == 0 => continue,
