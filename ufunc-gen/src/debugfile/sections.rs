@@ -7,6 +7,9 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags, S
 
 use super::layout::Layout;
 
+/// Most names of one place that are looked at; only a damaged file has more.
+const MAX_NAMES: usize = 64;
+
 /// A section that has memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
@@ -128,7 +131,7 @@ impl<'a> Sections<'a> {
             let base = symbol.section_index().map_or(0, |section| layout.base(section));
             let place = (symbol.kind() == SymbolKind::Tls, symbol.address().wrapping_add(base));
             let Symbols(known) = self.symbols.entry(place).or_default();
-            if !known.iter().any(|(other, _)| *other == name) {
+            if known.len() < MAX_NAMES && !known.iter().any(|(other, _)| *other == name) {
                 known.push((name, symbol.size()));
             }
         }

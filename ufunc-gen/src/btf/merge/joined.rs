@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::super::form::{HEAD, Slot, kind_of};
+use super::super::form::{Form, HEAD, Slot, kind_of};
 use super::super::kind;
 use super::super::raw::for_each_slot;
 use super::strings::{Strings, until_nul};
@@ -126,6 +126,10 @@ impl Joined {
         let mut letters = Letters::new(strings.bytes().len() + 4 * types.words.len());
         for index in 0..types.len() {
             let range = types.starts[index] as usize..types.starts[index + 1] as usize;
+            let is_name = |offset| is_clean && strings.is_start(offset);
+            if is_sound(&types.words[range.clone()], count, is_name) {
+                continue;
+            }
             let at = range.start * 4;
             let visit = |slot, word: &mut u32| {
                 match slot {
@@ -202,6 +206,29 @@ impl Joined {
                 .map_err(|bad: Bad| bad.error(number, at))?;
         }
         Ok(())
+    }
+}
+
+/// Whether all names of a type are such as `is_name` says, and all ids up to `count`. Of a kernel's
+/// hundred thousand types all are, and to visit each word would take many times as long.
+fn is_sound(words: &[u32], count: u32, is_name: impl Fn(u32) -> bool) -> bool {
+    use Slot::{Name, Number, Type};
+    let Some(form) = Form::of(kind_of(words[1])) else { return false };
+    let (head, tail) = words.split_at(HEAD);
+    if !is_name(head[0]) || (form.third == Type && head[2] > count) {
+        return false;
+    }
+    let pairs = || tail.as_chunks().0.iter();
+    let triples = || tail.as_chunks().0.iter();
+    match form.tail {
+        [] | [Number] => true,
+        [Name, Number] => pairs().all(|&[name, _]| is_name(name)),
+        [Name, Type] => pairs().all(|&[name, ty]| is_name(name) && ty <= count),
+        [Name, Number, Number] => triples().all(|&[name, _, _]| is_name(name)),
+        [Name, Type, Number] => triples().all(|&[name, ty, _]| is_name(name) && ty <= count),
+        [Type, Number, Number] => triples().all(|&[ty, _, _]| ty <= count),
+        [Type, Type, Number] => triples().all(|&[one, other, _]| one.max(other) <= count),
+        _ => false,
     }
 }
 

@@ -5,10 +5,11 @@
 //! (`bpf_core_add_cands()` in `relo_core.c`), and gives up if what it finds leads to different
 //! answers. So a name may stand for one layout only.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
+use hashbrown::{HashMap, HashSet};
 
 use super::super::kind;
 use super::joined::{Types, Words};
@@ -104,6 +105,10 @@ pub fn essential(name: &str) -> &str {
 /// Length of the name without its flavour, which begins with exactly three underscores between
 /// other characters.
 fn essential_len(name: &[u8]) -> usize {
+    // Hardly a name has one, which would have an underscore among every third letter.
+    if !name.iter().skip(2).step_by(3).any(|&letter| letter == b'_') {
+        return name.len();
+    }
     let is_separator = |at: &[u8]| at[0] != b'_' && at[1..4] == *b"___" && at[4] != b'_';
     name.windows(5).rposition(is_separator).map_or(name.len(), |at| at + 1)
 }
