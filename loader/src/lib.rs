@@ -23,13 +23,17 @@
 //!    words of the application, and [`report`] writes it down for people and for programs.
 
 mod attempt;
+mod cache;
 mod capability;
+mod combination;
 pub mod explain;
 pub mod host;
-pub mod host_types;
+mod host_types;
 mod messages;
+pub mod missing;
 pub mod modules;
 pub mod object;
+mod probe;
 pub mod report;
 pub mod source;
 pub mod verifier_log;

@@ -7,11 +7,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use ufunc_loader::report::{Report, Verdict, human, json};
+use ufunc_loader::report::{Report, Verdict, human, json, overall};
 use ufunc_loader::verifier_log::VerifierLog;
 use ufunc_loader::{Request, verify};
 
-use args::{Args, Command, LogMode, VerifyArgs};
+use args::{Args, Command, LogMode, Preference, VerifyArgs};
 
 /// Lines of the log that `--log short` shows.
 const SHORT_LOG: usize = 15;
@@ -20,9 +20,18 @@ const UNJUDGED: u8 = 2;
 
 fn main() -> ExitCode {
     let Command::Verify(args) = Args::parse().command;
-    let report = verify(&Request { object: &args.object, app: &args.app, verbose: args.verbose });
-    let mut status = report.exit_code();
-    if let Err(error) = print(&report, &args)
+    let reports = verify(&Request {
+        object: &args.object,
+        apps: &args.app,
+        btf: args.btf.as_deref(),
+        vmlinux: args.vmlinux.as_deref(),
+        debug_dirs: &args.debug_dir,
+        prefer_kernel: args.prefer == Preference::Kernel,
+        cache: !args.no_cache,
+        verbose: args.verbose,
+    });
+    let mut status = overall(&reports).exit_code();
+    if let Err(error) = print(&reports, &args)
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         print_error(&format!("failed to write the report: {error}"));
@@ -32,26 +41,9 @@ fn main() -> ExitCode {
 }
 
 /// Verdicts go to stdout, everything else to stderr.
-fn print(report: &Report, args: &VerifyArgs) -> io::Result<()> {
-    if args.verbose {
-        let mut stderr = io::stderr().lock();
-        if let Some(types) = &report.types {
-            // As in `print_error`.
-            let _ = writeln!(stderr, "types: {}", human::printable(types));
-        }
-        let messages = report.programs.iter().flat_map(|program| &program.libbpf);
-        for line in messages.flat_map(|message| message.lines()) {
-            // As in `print_error`.
-            let _ = writeln!(stderr, "libbpf: {}", human::printable(line));
-        }
-    }
-    if let Some(failure) = &report.failure {
-        print_error(&format!("{:#}", failure.error));
-    }
-    let unjudged = report.count(Verdict::Unjudged);
-    if unjudged > 0 {
-        let programs = report.programs.len();
-        print_error(&format!("{unjudged} of {programs} program(s) could not be judged"));
+fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
+    for report in reports {
+        print_remarks(report, args.verbose);
     }
     let whole_by_default = args.json || args.verbose;
     let mode = args.log.unwrap_or(if whole_by_default { LogMode::Full } else { LogMode::None });
@@ -62,18 +54,43 @@ fn print(report: &Report, args: &VerifyArgs) -> io::Result<()> {
     };
     if args.json {
         let mut stdout = io::stdout().lock();
-        json::Document::new(report, log).write(&mut stdout)?;
+        json::write(reports, log, &mut stdout)?;
         return stdout.flush();
     }
     let mut stdout = anstream::stdout().lock();
-    human::write(report, log, &mut stdout)?;
-    if mode == LogMode::None && report.count(Verdict::Rejected) > 0 {
+    human::write(reports, log, &mut stdout)?;
+    let is_rejected = reports.iter().any(|report| report.count(Verdict::Rejected) > 0);
+    if mode == LogMode::None && is_rejected {
         writeln!(stdout, "see the verifier's log with --log short or --log full")?;
     }
     stdout.flush()
 }
 
+/// What there is to say beside the verdicts.
+fn print_remarks(report: &Report, verbose: bool) {
+    for warning in &report.warnings {
+        print_remark("warning", warning);
+    }
+    if verbose {
+        report.types.iter().for_each(|line| print_remark("types", line));
+        let messages = report.programs.iter().flat_map(|program| &program.libbpf);
+        messages.flat_map(|message| message.lines()).for_each(|line| print_remark("libbpf", line));
+    }
+    if let Some(failure) = &report.failure {
+        print_error(&format!("{:#}", failure.error));
+    }
+    let unjudged = report.count(Verdict::Unjudged);
+    if unjudged > 0 {
+        let programs = report.programs.len();
+        print_error(&format!("{unjudged} of {programs} program(s) could not be judged"));
+    }
+}
+
 fn print_error(message: &str) {
+    print_remark("error", message);
+}
+
+fn print_remark(kind: &str, text: &str) {
     // If stderr is gone, the exit status still tells.
-    let _ = writeln!(anstream::stderr(), "error: {}", human::printable(message));
+    let _ = writeln!(anstream::stderr(), "{kind}: {}", human::printable(text));
 }
