@@ -388,7 +388,7 @@ const TABLE: &[Entry] = &[
         },
     },
     Entry {
-        pattern: "cannot call GPL-restricted function from non-GPL compatible program",
+        pattern: LICENSE,
         stage: Stage::Verification,
         explain: |case, _| {
             (
@@ -561,6 +561,14 @@ fn instead(names: &[String]) -> String {
         0 => format!(" (it has {shown})"),
         more => format!(" (it has {shown} and {more} more)"),
     }
+}
+
+/// The verifier's words for a call that the program's license does not allow.
+const LICENSE: &str = "cannot call GPL-restricted function from non-GPL compatible program";
+
+/// Whether the reason is the program's license.
+pub(crate) fn is_about_license(reason: &str) -> bool {
+    reason.contains(LICENSE)
 }
 
 /// ` (but struct data is)`, for those who may have mistyped a name.

@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use object::read::elf::{Dyn as _, ElfFile64, FileHeader as _, ProgramHeader as _};
 use object::{LittleEndian, elf};
 use ufunc_gen::elf::{Host, HostFile};
 use ufunc_gen::metadata::BuildId;
+
+use crate::object::machine_name;
 
 /// The application, or a shared library of it, as far as a verdict depends on it.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ impl App {
         let file = HostFile::open(path)?;
         let host = file.parse()?;
         host.require_extendable()?;
+        require_native(&file)?;
         let build_id = host.build_id().map_err(|error| format!("{error:#}"));
         let name = host.name();
         Ok(App { path: path.to_owned(), name, build_id, file })
@@ -98,6 +101,29 @@ impl App {
         };
         Path::new(file) == self.path || same(Path::new(file), &self.path)
     }
+}
+
+/// Fails for an application of another architecture: its programs could not be judged here, for
+/// they see registers of that one.
+fn require_native(file: &HostFile) -> Result<()> {
+    let native = match std::env::consts::ARCH {
+        "x86_64" => elf::EM_X86_64,
+        "aarch64" => elf::EM_AARCH64,
+        "riscv64" => elf::EM_RISCV,
+        "loongarch64" => elf::EM_LOONGARCH,
+        // Whatever else there is, its kernel knows better.
+        _ => return Ok(()),
+    };
+    let headers = ElfFile64::<LittleEndian>::parse(file.bytes())?;
+    let machine = headers.elf_header().e_machine(LittleEndian);
+    ensure!(
+        machine == native,
+        "{} is an application for {}, this machine's kernel judges those for {}",
+        file.path().display(),
+        machine_name(machine),
+        machine_name(native)
+    );
+    Ok(())
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ const SIZE_MAX: u64 = 256 << 20;
 const KSYMS: &str = ".ksyms";
 /// Section that says, among other things, which instructions are to be fitted to types (CO-RE).
 const BTF_EXT_SECTION: &str = ".BTF.ext";
+/// Section that names the license, which some functions ask for.
+const LICENSE_SECTION: &str = "license";
 /// Section of subprograms, which any program of the object may call.
 const SUBPROGRAMS: &str = ".text";
 /// Bytes of an ELF file from which its class, byte order and machine can be told.
@@ -49,6 +51,8 @@ pub struct BpfObject {
     pub kfuncs: Vec<Kfunc>,
     /// Its BTF.
     pub btf: Vec<u8>,
+    /// Whether it says under which license it is.
+    pub has_license: bool,
     /// What its programs on applications' probes are fitted to.
     pub fitting: Fitting,
 }
@@ -79,7 +83,8 @@ impl BpfObject {
         let kfuncs = kfuncs(&file, &btf).with_context(context)?;
         // libbpf ignores a section that it cannot read, and so does this.
         let fitting = fitting(&file, &btf).unwrap_or_default();
-        Ok(BpfObject { path: path.to_owned(), kfuncs, btf, fitting, bytes })
+        let has_license = file.section_by_name(LICENSE_SECTION).is_some();
+        Ok(BpfObject { path: path.to_owned(), kfuncs, btf, has_license, fitting, bytes })
     }
 
     /// The name that libbpf derives names of maps from: the file's, up to its first dot.
@@ -93,7 +98,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     // Asked before the file is opened: opening a FIFO would wait for its other end.
     ensure!(fs::metadata(path)?.is_file(), "not a regular file");
     let mut file = File::open(path)?;
-    let mut bytes = Vec::new();
+    let len = file.metadata()?.len().min(SIZE_MAX) as usize;
+    let mut bytes = Vec::with_capacity(len + 1);
     (&mut file).take(IDENT_LEN as u64).read_to_end(&mut bytes)?;
     check_ident(&bytes)?;
     file.take(SIZE_MAX).read_to_end(&mut bytes)?;
@@ -118,7 +124,10 @@ fn check_ident(ident: &[u8]) -> Result<()> {
         other => bail!("the ELF header has the unknown byte order {}", other.0),
     };
     if elf::Machine(machine) != elf::EM_BPF {
-        bail!("an ELF file for {}, not a BPF object; {COMPILE}", machine_name(machine));
+        bail!(
+            "an ELF file for {}, not a BPF object; {COMPILE}",
+            machine_name(elf::Machine(machine))
+        );
     }
     ensure!(
         elf::FileClass(ident[4]) == elf::ELFCLASS64,
@@ -128,8 +137,9 @@ fn check_ident(ident: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn machine_name(machine: u16) -> String {
-    match elf::Machine(machine) {
+/// What a machine is called.
+pub(crate) fn machine_name(machine: elf::Machine) -> String {
+    match machine {
         elf::EM_X86_64 => "x86-64".into(),
         elf::EM_386 => "x86".into(),
         elf::EM_AARCH64 => "arm64".into(),

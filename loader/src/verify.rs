@@ -16,6 +16,7 @@ use crate::explain::{self, Case};
 use crate::host::App;
 use crate::host_types::{HostTypes, Sources};
 use crate::messages::{self, Level};
+use crate::missing::Missing;
 use crate::modules::{self, LoadedModule};
 use crate::object::BpfObject;
 use crate::report::{
@@ -312,6 +313,10 @@ impl ProgramReport {
         let missing = explain::unresolved(reason)
             .and_then(|what| context.types.explain(&program.section, what));
         let (missing, hosts) = missing.unzip();
+        // What the kernel refused is then not what its author meant: types are not known that the
+        // application has, or the object does not say what it is under.
+        let is_unknown = matches!(missing, Some(Missing::Unknown(_)))
+            || (explain::is_about_license(reason) && !context.object.has_license);
         let hosts = hosts.unwrap_or_default();
         let explanation = explain::explain(&Case {
             reason,
@@ -336,7 +341,7 @@ impl ProgramReport {
             acquired_at,
             meaning: explanation.meaning,
             help: explanation.help,
-            ..Self::new(program, Verdict::Rejected)
+            ..Self::new(program, if is_unknown { Verdict::Unjudged } else { Verdict::Rejected })
         }
     }
 

@@ -10,4 +10,5 @@
 mod cli;
 mod common;
 mod host_types;
+mod hosts;
 mod verdicts;
