@@ -29,7 +29,7 @@ use crate::probe::is_user_probe;
 use crate::report::list;
 
 use built::{Built, Origin, View, Why};
-pub(crate) use sources::Sources;
+pub(crate) use sources::{Sources, check_btf};
 
 /// What is known of the types that an object's programs name.
 #[derive(Debug)]

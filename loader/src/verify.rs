@@ -14,7 +14,7 @@ use crate::capability;
 use crate::combination::combinations;
 use crate::explain::{self, Case};
 use crate::host::App;
-use crate::host_types::{HostTypes, Sources};
+use crate::host_types::{self, HostTypes, Sources};
 use crate::messages::{self, Level};
 use crate::missing::Missing;
 use crate::modules::{self, LoadedModule};
@@ -72,6 +72,9 @@ pub fn verify(request: &Request<'_>) -> Vec<Report> {
         Err(failure) => return unjudged(failure),
     };
     let all = Object::open(request.object).and_then(|object| {
+        for file in [request.btf, request.vmlinux].into_iter().flatten() {
+            host_types::check_btf(file).map_err(at(Stage::Open))?;
+        }
         let combinations = combinations(&apps).map_err(at(Stage::Open))?;
         ensure_one_meaning(request, &combinations).map_err(at(Stage::Open))?;
         Ok((object, combinations))

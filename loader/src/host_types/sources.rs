@@ -317,25 +317,34 @@ impl Host {
     }
 }
 
-/// The types in the file at `path`, BTF or ELF.
-fn read_btf(path: &Path, fitting: &Fitting, kernel: &Kernel<'_>) -> Result<Host> {
+/// Fails unless types can be read from the file at `path`, BTF or ELF.
+pub(crate) fn check_btf(path: &Path) -> Result<()> {
+    with_btf(path, |_, btf| btf.end().map(drop))
+}
+
+/// Calls `read` with the BTF in the file at `path`, as bytes and as what they say.
+fn with_btf<T>(path: &Path, read: impl Fn(&[u8], &Btf<'_>) -> Result<T>) -> Result<T> {
     let read = || {
         let source = Source::read(path)?;
         ensure!(
             source.base.is_none(),
             "it is a kernel module, whose BTF is not whole without the kernel's"
         );
-        let btf = Btf::parse(&source.btf)?;
-        let missing = missing(&fitting.types, &source.btf, kernel)?;
-        let names = match missing.is_empty() {
-            true => BTreeSet::new(),
-            false => relocation::all_names_in(&btf)?,
-        };
-        let mut host = Host::new(source.btf, Vec::new());
-        host.find_nearest(missing, &names);
-        Ok::<_, anyhow::Error>(host)
+        read(&source.btf, &Btf::parse(&source.btf)?)
     };
     read().with_context(|| format!("failed to read types from {}", path.display()))
+}
+
+/// The types of an application in the file at `path`.
+fn read_btf(path: &Path, fitting: &Fitting, kernel: &Kernel<'_>) -> Result<Host> {
+    with_btf(path, |bytes, btf| {
+        let mut host = Host::new(bytes.to_vec(), Vec::new());
+        let missing = missing(&fitting.types, bytes, kernel)?;
+        if !missing.is_empty() {
+            host.find_nearest(missing, &relocation::all_names_in(btf)?);
+        }
+        Ok(host)
+    })
 }
 
 /// The `wanted` types that neither the host's BTF nor the kernel has.

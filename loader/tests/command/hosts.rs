@@ -264,17 +264,17 @@ fn a_file_without_types_is_refused() {
     ] {
         let (status, document) = judge_with(&object, &["--btf", path_text(file)]);
         assert_eq!(status, 2, "{document}");
-        let user = program(&document, "user");
-        assert_eq!(user["verdict"], "unjudged", "{user}");
-        assert!(text(&user["help"]).contains(part), "{user}");
-        assert!(text(&user["help"]).contains(path_text(file)), "{user}");
+        let error = text(&document["error"]);
+        assert!(error.contains(part) && error.contains(path_text(file)), "{error}");
+        let options = ["--app", path_text(&app), "--vmlinux", path_text(file)];
+        assert_eq!(judge_with(&object, &options).1["error"], error);
     }
 }
 
 #[test]
 fn ufuncs_need_an_application() {
     let work = Workspace::new();
-    let (_, object) = (work.path(""), work.compile("undeclared"));
+    let object = work.compile("undeclared");
     let run = Run::from(verify_command(&object, &["--btf", RUNNING_KERNEL]).output().unwrap());
     assert_eq!(run.status, Some(2), "{run:?}");
     assert!(run.stderr.contains("name the application that lends them with --app"), "{run:?}");

@@ -7,6 +7,7 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod cache;
 mod cli;
 mod common;
 mod host_types;
