@@ -119,9 +119,11 @@ const AFTER_HELP: &str = "\
 Exit status:
   0  all programs are accepted
   1  at least one program is rejected
-  2  could not be judged: a file that is missing or not what it should be, a missing capability
-     (CAP_BPF and CAP_PERFMON are needed, CAP_SYS_ADMIN too for ufuncs), a ufunc that no loaded
-     module declares, a module generated from another build of the application, wrong usage
+  2  could not be judged: a file that is missing or not what it should be, an application whose
+     types a program needs and that has no debug information, a missing license, a map that cannot
+     be made, a missing capability (CAP_BPF and CAP_PERFMON are needed, CAP_SYS_ADMIN too for
+     ufuncs, because the kernel gives a module's BTF to nobody else), a ufunc that no loaded module
+     declares, a module generated from another build of the application, wrong usage
 
 Examples:
   Judge an extension that calls no ufuncs
@@ -130,6 +132,13 @@ Examples:
   Judge one that does
       ufunc-gen ./server > kmod/gen.rs && make && sudo insmod kmod/ufunc.ko
       sudo loader verify prog.bpf.o --app ./server
+
+  Judge it for two versions of a server, each with a library
+      loader verify prog.bpf.o --app ./server-1 --app ./server-2 --app ./libplugin.so
+
+  Without the server, with types that were made before
+      ufunc-gen btf ./server -o server.btf
+      loader verify prog.bpf.o --btf server.btf
 
   See what the verifier saw before it said no
       sudo loader verify prog.bpf.o --app ./server --log short

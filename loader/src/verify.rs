@@ -15,7 +15,7 @@ use crate::combination::combinations;
 use crate::explain::{self, Case};
 use crate::host::App;
 use crate::host_types::{self, HostTypes, Sources};
-use crate::messages::{self, Level};
+use crate::messages::{self, Detail, Level};
 use crate::missing::Missing;
 use crate::modules::{self, LoadedModule};
 use crate::object::BpfObject;
@@ -201,7 +201,9 @@ impl Context<'_> {
 fn judge_program(context: &Context<'_>, program: &Program) -> Result<ProgramReport> {
     let types = context.types.file_for(&program.section);
     let attempt = |level: u32| {
-        Attempt::new(context.object, program, types.as_deref(), level | log_level::STATISTICS)
+        let level = level | log_level::STATISTICS;
+        let detail = if context.verbose { Detail::All } else { Detail::Needed };
+        Attempt::new(context.object, program, types.as_deref(), level, detail)
     };
     let mut attempted = attempt(0)?;
     if matches!(attempted.outcome, Outcome::Refused { .. }) && !is_loaded_but_for_slots(&attempted)

@@ -313,3 +313,101 @@ pub fn nearest<'n>(names: &'n BTreeSet<TypeName>, wanted: &TypeName) -> Vec<&'n 
 pub fn distance(one: &str, other: &str) -> usize {
     strsim::osa_distance(one, other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::btf::{Composite, Member};
+
+    fn structure(name: &'static str, size: u32) -> Type<'static> {
+        Type::Struct(Composite { name: name.into(), size, members: Vec::new() })
+    }
+
+    fn encode(types: &[Type<'_>]) -> Vec<u8> {
+        Encoded::new(types, 0).unwrap().to_bytes().unwrap()
+    }
+
+    fn decode(bytes: &[u8]) -> Vec<Type<'_>> {
+        Btf::parse(bytes).unwrap().types().map(|item| item.unwrap().1).collect()
+    }
+
+    fn names(names: &[&str]) -> BTreeSet<TypeName> {
+        names.iter().map(|name| (TagClass::Struct, (*name).to_owned())).collect()
+    }
+
+    #[test]
+    fn names_of_relocatable_types_are_found() {
+        let types = [
+            structure("data___v2", 4),
+            structure("pt_regs", 4),
+            Type::Typedef { name: "robj".into(), target: TypeId(4) },
+            structure("", 4),
+            Type::Typedef { name: "u32".into(), target: TypeId(0) },
+            Type::Typedef { name: "endless".into(), target: TypeId(6) },
+        ];
+        let names = named_types(&Btf::parse(&encode(&types)).unwrap()).unwrap();
+        let expected =
+            [(TagClass::Struct, "data".to_owned()), (TagClass::Typedef, "robj".to_owned())];
+        assert_eq!(names, BTreeSet::from(expected));
+    }
+
+    #[test]
+    fn each_name_means_the_first_that_has_it() {
+        let kernel = encode(&[structure("file", 1), structure("pt_regs", 2), structure("page", 3)]);
+        let host = encode(&[structure("file", 4), structure("file", 5), structure("conn", 6)]);
+        let (kernel, host) = (Btf::parse(&kernel).unwrap(), Btf::parse(&host).unwrap());
+        let wanted = names(&["file", "pt_regs", "conn", "nowhere"]);
+        let (of_kernel, mut of_host) =
+            (of_btf(&kernel, &wanted).unwrap(), of_btf(&host, &wanted).unwrap());
+        let choices = of_host.keep_last();
+        assert_eq!(choices.len(), 1);
+        assert_eq!((choices[0].variants, choices[0].reason), (2, Reason::Last));
+        let combined = combine(&[&of_host, &of_kernel], &wanted, None).unwrap();
+        let expected = [structure("conn", 6), structure("file", 5), structure("pt_regs", 2)];
+        assert_eq!(decode(&combined.bytes), expected);
+        let file = (TagClass::Struct, "file".to_owned());
+        assert_eq!((combined.taken[&file], &combined.hidden[&file]), (0, &vec![1]));
+        assert_eq!(combined.missing, names(&["nowhere"]));
+        let combined = combine(&[&of_kernel, &of_host], &wanted, None).unwrap();
+        assert!(decode(&combined.bytes).contains(&structure("file", 1)));
+        // With all of the kernel's types, where the kernel has them.
+        let combined = combine(&[&of_host, &of_kernel], &wanted, Some((1, &kernel))).unwrap();
+        let expected = [
+            structure("", 1),
+            structure("pt_regs", 2),
+            structure("page", 3),
+            structure("conn", 6),
+            structure("file", 5),
+        ];
+        assert_eq!(decode(&combined.bytes), expected);
+    }
+
+    #[test]
+    fn what_a_type_consists_of_comes_with_it() {
+        let member = |name: &'static str, ty| Member {
+            name: name.into(),
+            ty: TypeId(ty),
+            bit_offset: 0,
+            bitfield_size: 0,
+        };
+        let conn = Composite { name: "conn".into(), size: 8, members: vec![member("in", 2)] };
+        let types = [Type::Struct(conn), structure("inner", 8), structure("other", 8)];
+        let bytes = encode(&types);
+        let wanted = names(&["conn"]);
+        let defined = of_btf(&Btf::parse(&bytes).unwrap(), &wanted).unwrap();
+        let combined = combine(&[&defined], &wanted, None).unwrap();
+        assert_eq!(decode(&combined.bytes), types[..2]);
+    }
+
+    #[test]
+    fn misspelt_names_are_found_by_what_they_should_be() {
+        let all = names(&["connection", "conection_pool", "config", "page"]);
+        let nearest = |name: &str| {
+            let found = nearest(&all, &(TagClass::Struct, name.to_owned()));
+            found.into_iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(nearest("conecction"), ["connection"]);
+        assert_eq!(nearest("pgae"), ["page"]);
+        assert!(nearest("x").is_empty());
+    }
+}
