@@ -76,6 +76,7 @@ int main(int argc, char **argv)
 		return merge(argv[2], argv[3], argv[4], argc == 6);
 	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "load"))
 		return load(argv[2], argv[3]);
-	fputs("usage: libbpf count FILE | merge BASE FILE OUT [dedup] | load OBJECT [BTF]\n", stderr);
+	fputs("usage: libbpf count FILE | merge BASE FILE OUT [dedup] | load OBJECT [BTF]\n",
+	      stderr);
 	return 2;
 }

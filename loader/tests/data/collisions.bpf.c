@@ -35,8 +35,10 @@ struct task_struct {
 SEC("uprobe/./collisions:handle")
 int user(struct pt_regs *ctx)
 {
-	return bpf_core_field_offset(struct request, tag) + bpf_core_field_offset(struct file, f_flags) +
-	       bpf_core_field_offset(struct stat, st_mode) + bpf_core_field_offset(struct connection, id);
+	return bpf_core_field_offset(struct request, tag) +
+	       bpf_core_field_offset(struct file, f_flags) +
+	       bpf_core_field_offset(struct stat, st_mode) +
+	       bpf_core_field_offset(struct connection, id);
 }
 
 SEC("uprobe/./collisions:handle")
@@ -48,18 +50,21 @@ int context(struct pt_regs *ctx)
 SEC("uprobe/./collisions:handle")
 int both(struct pt_regs *ctx)
 {
-	return bpf_core_field_offset(struct task_struct, pid) + bpf_core_field_offset(struct request, tag);
+	return bpf_core_field_offset(struct task_struct, pid) +
+	       bpf_core_field_offset(struct request, tag);
 }
 
 /* The number by which the kernel knows its type, and a type of the application. */
 SEC("uprobe/./collisions:handle")
 int ids(struct pt_regs *ctx)
 {
-	return bpf_core_type_id_kernel(struct task_struct) + bpf_core_field_offset(struct request, tag);
+	return bpf_core_type_id_kernel(struct task_struct) +
+	       bpf_core_field_offset(struct request, tag);
 }
 
 SEC("raw_tracepoint/sys_enter")
 int of_kernel(void *ctx)
 {
-	return bpf_core_field_offset(struct request, tag) + bpf_core_field_offset(struct file, f_flags);
+	return bpf_core_field_offset(struct request, tag) +
+	       bpf_core_field_offset(struct file, f_flags);
 }
