@@ -43,7 +43,12 @@ fn main() -> ExitCode {
 /// Verdicts go to stdout, everything else to stderr.
 fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
     for report in reports {
-        print_remarks(report, args.verbose);
+        // Where there are several, it has to be said which one a remark is about.
+        let about = match reports.len() {
+            1 => String::new(),
+            _ => format!("{}: ", human::hosts(report)),
+        };
+        print_remarks(report, &about, args.verbose);
     }
     let whole_by_default = args.json || args.verbose;
     let mode = args.log.unwrap_or(if whole_by_default { LogMode::Full } else { LogMode::None });
@@ -67,22 +72,24 @@ fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
 }
 
 /// What there is to say beside the verdicts.
-fn print_remarks(report: &Report, verbose: bool) {
+fn print_remarks(report: &Report, about: &str, verbose: bool) {
     for warning in &report.warnings {
         print_remark("warning", warning);
     }
     if verbose {
-        report.types.iter().for_each(|line| print_remark("types", line));
+        for line in &report.types {
+            print_remark("types", &format!("{about}{line}"));
+        }
         let messages = report.programs.iter().flat_map(|program| &program.libbpf);
         messages.flat_map(|message| message.lines()).for_each(|line| print_remark("libbpf", line));
     }
     if let Some(failure) = &report.failure {
-        print_error(&format!("{:#}", failure.error));
+        print_error(&format!("{about}{:#}", failure.error));
     }
     let unjudged = report.count(Verdict::Unjudged);
     if unjudged > 0 {
         let programs = report.programs.len();
-        print_error(&format!("{unjudged} of {programs} program(s) could not be judged"));
+        print_error(&format!("{about}{unjudged} of {programs} program(s) could not be judged"));
     }
 }
 

@@ -41,6 +41,18 @@ pub fn write(
     Ok(())
 }
 
+/// The names of the hosts that `report` is about, without control characters.
+pub fn hosts(report: &Report) -> String {
+    let names = report.hosts.iter().map(|host| name(&host.path));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The file's name without its folder.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    printable(&name).into_owned()
+}
+
 fn write_report(
     report: &Report,
     log: impl Fn(&str) -> Option<String>,
@@ -65,9 +77,8 @@ fn write_report(
 
 fn write_header(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for (place, host) in report.hosts.iter().enumerate() {
-        let name = host.path.file_name().unwrap_or(host.path.as_os_str()).to_string_lossy();
         let separator = if place > 0 { ", " } else { "" };
-        write!(out, "{separator}{STRONG}{}{STRONG:#} (", printable(&name))?;
+        write!(out, "{separator}{STRONG}{}{STRONG:#} (", name(&host.path))?;
         match &host.build_id {
             Some(build_id) => write!(out, "build-id {build_id})")?,
             None => write!(out, "no build-id)")?,

@@ -244,7 +244,8 @@ mod tests {
 
     #[test]
     fn a_typedef_of_a_pointer_is_taken_with_what_it_points_to() {
-        assert_eq!(names(&extract(&types(), &[7]), kind::STRUCT), ["other"]);
+        assert!(names(&extract(&types(), &[7]), kind::STRUCT).contains(&"other"));
+        assert!(!names(&extract(&types(), &[1]), kind::STRUCT).contains(&"other"));
     }
 
     #[test]
