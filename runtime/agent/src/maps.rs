@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn nonsense_is_an_error() {
         assert!(parse(b"a-b").is_err());
-        assert!(parse("7f-80 r\u{e9}".as_bytes()).is_err());
+        assert!(parse("7f-80 rw\u{e9}".as_bytes()).is_err());
         let heap = parse(b"1000-2000 rw-p 00000000 00:00 0    [heap]").unwrap();
         assert!(heap.heap && heap.protection == libc::PROT_READ | libc::PROT_WRITE);
     }

@@ -5,7 +5,7 @@
 //! an instruction was displaced. What is not ours goes to the application's own handler.
 
 use std::io;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use anyhow::{Result, ensure};
 
@@ -146,31 +146,33 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
 
 /// A table from addresses to addresses that handlers of signals may read at any time. One thread at
 /// a time may write.
-struct Table(AtomicPtr<Vec<[AtomicU64; 2]>>);
+struct Table {
+    places: AtomicPtr<Vec<[AtomicU64; 2]>>,
+    /// How many are in it; for who writes only.
+    used: AtomicUsize,
+}
 
 /// How many places a table begins with.
 const FIRST: usize = 256;
 
 impl Table {
     const fn new() -> Self {
-        Self(AtomicPtr::new(std::ptr::null_mut()))
+        Self { places: AtomicPtr::new(std::ptr::null_mut()), used: AtomicUsize::new(0) }
     }
 
     fn get(&self, from: u64) -> Option<u64> {
         // SAFETY: it is null or was put there by `put`, complete, and is never freed.
-        let places = unsafe { self.0.load(Ordering::Acquire).as_ref() }?;
+        let places = unsafe { self.places.load(Ordering::Acquire).as_ref() }?;
         let found = probe(places, from)?;
         (found[0].load(Ordering::Acquire) == from).then(|| found[1].load(Ordering::Acquire))
     }
 
     fn put(&self, from: u64, to: u64) {
         // SAFETY: as in `get`.
-        let old = unsafe { self.0.load(Ordering::Acquire).as_ref() };
-        let used = |places: &[[AtomicU64; 2]]| {
-            places.iter().filter(|place| place[0].load(Ordering::Relaxed) != 0).count()
-        };
+        let old = unsafe { self.places.load(Ordering::Acquire).as_ref() };
+        let used = self.used.load(Ordering::Relaxed);
         let places = match old {
-            Some(places) if used(places) * 2 < places.len() => places,
+            Some(places) if used * 2 < places.len() => places,
             _ => {
                 // The old one is left to whoever is reading it.
                 let length = old.map_or(FIRST, |places| places.len() * 2);
@@ -183,10 +185,13 @@ impl Table {
                     }
                 }
                 let new = Box::leak(Box::new(new));
-                self.0.store(new, Ordering::Release);
+                self.places.store(new, Ordering::Release);
                 new
             }
         };
+        if self.get(from).is_none() {
+            self.used.store(used + 1, Ordering::Relaxed);
+        }
         set(places, from, to);
     }
 }

@@ -38,6 +38,8 @@ const CHANGEABLE_FLAGS: i32 = 0x24_0cd5;
 const UNEXPECTED_FLAGS: i32 = 0x4_0400;
 /// What the ABI lets a function use below the stack pointer.
 const RED_ZONE: i32 = 128;
+/// How much longer a call or jump gets when its target is far: a pointer, and its alignment.
+const FAR: usize = 24;
 /// Set in a cell's wanted programs when one runs whatever the sessions say.
 const ALWAYS: u32 = 31;
 
@@ -51,6 +53,14 @@ mod frame {
     pub(super) const IRET: i32 = GUARD + 8;
     /// Vector registers, aligned to 64 bytes.
     pub(super) const VECTORS: i32 = 256;
+}
+
+/// How many bytes the stub of [`plan`] can take, wherever it lies.
+pub fn room(site: &Site, programs: &[Program], agent: &Agent, machine: Machine) -> Result<usize> {
+    let stub = site.placement().next(0).context("no stub is near enough")?;
+    let length = plan(site, programs, stub, agent, machine)?.code.len();
+    // What is near from one place may have to be called through a pointer from another.
+    Ok(length + FAR * (2 * programs.len() + site.displaced.len() + 1))
 }
 
 /// The plan that has `programs` run, in this order, at `site`, with the stub at `stub`.
@@ -262,6 +272,7 @@ impl Writer<'_> {
             self.pop_flags(frame.flags)?;
         }
         self.a.set_label(&mut on)?;
+        self.a.zero_bytes()?;
         let moved = displaced::add(self.a, self.site)?;
 
         if checked {
