@@ -12,6 +12,9 @@ use anyhow::{Result, ensure};
 /// The signals of bytes that trap.
 pub(crate) const SIGNALS: [libc::c_int; 2] = [libc::SIGTRAP, libc::SIGILL];
 
+/// The other signals that the processor raises.
+const FAULTS: [libc::c_int; 3] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE];
+
 /// Where to go on from a byte that traps. What was once put in stays: a thread may take a trap and
 /// get to run much later, when the byte is long an instruction again.
 static WAYS: Table = Table::new();
@@ -35,6 +38,14 @@ pub(crate) fn install() -> Result<()> {
         before.store(Box::into_raw(Box::new(now)), Ordering::Release);
         let mut ours = empty();
         ours.sa_sigaction = handle as *const () as usize;
+        // Others wait, for the stack of handlers may be small. What the processor raises cannot.
+        // SAFETY: sets of signals of this function's own.
+        unsafe {
+            libc::sigfillset(&raw mut ours.sa_mask);
+            for fault in FAULTS.into_iter().chain(SIGNALS) {
+                libc::sigdelset(&raw mut ours.sa_mask, fault);
+            }
+        }
         // Not deferred: should the handler come upon a hook itself, that works as anywhere.
         ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER | libc::SA_RESTART;
         // SAFETY: the handler is one, and lives as long as this object, which is never unloaded.
@@ -116,14 +127,19 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
         }
         _ => {}
     }
-    let mut blocked = before.sa_mask;
-    let mut unblocked = empty().sa_mask;
-    // SAFETY: sets of signals of this thread, and put back as they were.
+    // What the interrupted code blocks, and what the application wants blocked in its handler.
+    // SAFETY: the context is the kernel's; the mask is put back when this handler ends.
     unsafe {
+        libc::pthread_sigmask(
+            libc::SIG_SETMASK,
+            &raw const (*context.cast::<libc::ucontext_t>()).uc_sigmask,
+            std::ptr::null_mut(),
+        );
+        let mut blocked = before.sa_mask;
         if before.sa_flags & libc::SA_NODEFER == 0 {
             libc::sigaddset(&raw mut blocked, signal);
         }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const blocked, &raw mut unblocked);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const blocked, std::ptr::null_mut());
     }
     if before.sa_flags & libc::SA_RESETHAND != 0 {
         let default = Box::leak(Box::new(empty()));
@@ -140,7 +156,6 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
             let handler: extern "C" fn(libc::c_int) = std::mem::transmute(before.sa_sigaction);
             handler(signal);
         }
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const unblocked, std::ptr::null_mut());
     }
 }
 
