@@ -42,9 +42,11 @@ pub fn missed() -> u64 {
 /// is in it, it can only serve a plan that has the very same bytes.
 pub fn reserve(patch: u64, placement: &Placement, size: usize, again: bool) -> Result<u64> {
     locked(|state| {
-        let mut old = state.retired.iter().filter(|plan| plan.patch == patch);
-        match old.next() {
-            Some(plan) if again && plan.code.len() <= size => Ok(plan.stub),
+        let fits = |plan: &&Plan| {
+            plan.patch == patch && plan.code.len() <= size && placement.allows(plan.stub)
+        };
+        match state.retired.iter().find(fits) {
+            Some(plan) if again => Ok(plan.stub),
             _ => state.areas.take(placement, size as u64),
         }
     })

@@ -13,6 +13,8 @@ pub(crate) fn add(assembler: &mut CodeAssembler, site: &Site) -> Result<Vec<Code
     for instruction in &site.displaced {
         let mut label = assembler.create_label();
         assembler.set_label(&mut label)?;
+        // A label of its own: what becomes longer has no address.
+        assembler.zero_bytes()?;
         labels.push(label);
         match instruction.flow_control() {
             FlowControl::Call | FlowControl::IndirectCall => call(assembler, instruction)?,

@@ -62,6 +62,8 @@ pub struct Function {
     pub size: usize,
     /// With the filling up to the next one.
     pub room: usize,
+    /// Its bytes before it was hooked.
+    pub original: &'static [u8],
 }
 
 impl Function {
@@ -71,7 +73,7 @@ impl Function {
     }
 
     pub fn planned(&self) -> site::Function<'static> {
-        site::Function { address: self.address, bytes: self.bytes(), size: self.size }
+        site::Function { address: self.address, bytes: self.original, size: self.size }
     }
 }
 
@@ -120,6 +122,7 @@ pub fn load(path: &Path) -> Library {
             address: base + symbol.address(),
             size: symbol.size() as usize,
             room: symbol.size() as usize,
+            original: &[],
         })
         .collect();
     functions.sort_by_key(|function| (function.address, std::cmp::Reverse(function.size)));
@@ -129,6 +132,9 @@ pub fn load(path: &Path) -> Library {
         let function = &mut functions[index - 1];
         let gap = next.saturating_sub(function.address + function.size as u64);
         function.room += gap.min(16) as usize;
+    }
+    for function in &mut functions {
+        function.original = function.bytes().to_vec().leak();
     }
     Library { handle, base, functions, _folder: None }
 }
