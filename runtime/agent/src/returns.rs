@@ -77,6 +77,8 @@ static MISSED: AtomicU64 = AtomicU64::new(0);
 global_asm!(
     ".pushsection .tbss.ufunc_agent_words,\"awT\",@nobits",
     ".p2align 3",
+    ".globl ufunc_agent_words",
+    ".hidden ufunc_agent_words",
     ".type ufunc_agent_words, @object",
     "ufunc_agent_words: .zero {size}",
     ".size ufunc_agent_words, {size}",
@@ -102,6 +104,8 @@ global_asm!(
 global_asm!(
     ".pushsection .text.ufunc_agent_returns,\"ax\",@progbits",
     ".p2align 4",
+    ".globl ufunc_agent_return",
+    ".hidden ufunc_agent_return",
     ".type ufunc_agent_return, @function",
     ".cfi_startproc simple",
     ".cfi_signal_frame",
@@ -173,6 +177,8 @@ global_asm!(
     ".size ufunc_agent_return, . - ufunc_agent_return",
     // What stubs call for a cell.
     ".p2align 4",
+    ".globl ufunc_agent_enter",
+    ".hidden ufunc_agent_enter",
     ".type ufunc_agent_enter, @function",
     "ufunc_agent_enter:",
     "lea rax, [rip + {enter}]",
