@@ -89,7 +89,7 @@ fn map(placement: &Placement, size: u64) -> Result<Area> {
             let least = (address + size).next_multiple_of(PAGE);
             let end = (start + AREA).max(least).min(gap.end);
             if least <= gap.end {
-                places.push((address.abs_diff(placement.anchor), start..end));
+                places.push((address.abs_diff(placement.anchor()), start..end));
             }
             from = address.saturating_add(1 << 26);
         }
@@ -113,8 +113,8 @@ fn map(placement: &Placement, size: u64) -> Result<Area> {
         }
     }
     let refused = refused.map_or(String::new(), |error| format!(": {error}"));
-    ensure!(refused.is_empty(), "no stub can be put near {:#x}{refused}", placement.anchor);
-    anyhow::bail!("there is no free memory near {:#x} for a stub", placement.anchor)
+    ensure!(refused.is_empty(), "no stub can be put near {:#x}{refused}", placement.anchor());
+    anyhow::bail!("there is no free memory near {:#x} for a stub", placement.anchor())
 }
 
 /// What is free, but for where the heap is about to grow.
@@ -140,8 +140,8 @@ mod tests {
         let anchor = stubs_do_not_overlap_and_lie_where_they_may as fn() as usize as u64;
         let mut all: Vec<Range<u64>> = Vec::new();
         for round in 0..200u64 {
-            let traps = [0, 1, 2, 3].map(|bit| round >> bit & 1 != 0);
-            let placement = Placement { anchor: anchor + round * 16, traps };
+            let bytes = (0..4).filter(|byte| round >> byte & 1 != 0);
+            let placement = bytes.fold(Placement::near(anchor + round * 16), Placement::trapping);
             let address = areas.take(&placement, 200 + round).unwrap();
             assert!(placement.allows(address));
             let range = address..address + 200 + round;

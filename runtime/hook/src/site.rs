@@ -76,14 +76,17 @@ impl Site {
     /// Where the stub may lie.
     #[must_use]
     pub fn placement(&self) -> Placement {
-        let mut traps = [false; 4];
-        if self.trap.is_none() {
-            for instruction in self.displaced.iter().skip(1) {
-                // At most JUMP - 1, for it begins before the jump ends.
-                traps[(instruction.ip() - self.patch) as usize - 1] = true;
+        let mut placement = Placement::near(self.patch + self.original.len() as u64);
+        for (index, instruction) in self.displaced.iter().enumerate() {
+            if index > 0 {
+                // It begins before the jump ends, and a jump's distance begins at its second byte.
+                placement = placement.trapping((instruction.ip() - self.patch) as usize - 1);
+            }
+            if instruction.is_ip_rel_memory_operand() {
+                placement = placement.reaching(instruction.ip_rel_memory_address());
             }
         }
-        Placement { anchor: self.patch + self.original.len() as u64, traps }
+        placement
     }
 
     /// The same with an `int3`, for where no place for a stub can be had that a jump could go to.
@@ -265,7 +268,7 @@ mod tests {
         let site = at(b"\xf3\x0f\x1e\xfa\x55\x48\x89\xe5\x5d\xc3", 10, 0).unwrap();
         assert_eq!((site.point, site.patch, site.trap.clone()), (0x1000, 0x1004, None));
         assert_eq!(site.original, b"\x55\x48\x89\xe5\x5d");
-        assert_eq!(site.placement().traps, [true, false, false, true]);
+        assert_eq!(site.placement(), Placement::near(0x1009).trapping(0).trapping(3));
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn replacement(site: &Site, stub: u64) -> Vec<u8> {
         return vec![INT3];
     }
     // The placement allows no distance that does not fit.
-    let distance = stub.wrapping_sub(site.placement().anchor) as u32;
+    let distance = stub.wrapping_sub(site.placement().anchor()) as u32;
     let mut jump = vec![JUMP_OPCODE];
     jump.extend(distance.to_le_bytes());
     jump

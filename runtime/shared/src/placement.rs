@@ -15,36 +15,62 @@ pub const TRAPS: [u8; 20] = [
     0x37, 0x3f, 0x60, 0x61,
 ];
 
-/// How far from the ends of a jump's reach stubs are kept, so that what they refer to near the
-/// function is in their reach too.
-const MARGIN: i64 = 1 << 20;
+/// How far 32 bits reach, less what a stub may be long.
+const REACH: u64 = (1 << 31) - (1 << 16);
 
 /// Where a stub may lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// What distances are counted from: the end of the jump.
-    pub anchor: u64,
+    anchor: u64,
     /// For each byte of the distance, lowest first, whether it has to trap.
-    pub traps: [bool; 4],
+    traps: [bool; 4],
+    lowest: u64,
+    highest: u64,
 }
 
 impl Placement {
+    /// Within reach of `anchor`, the end of the jump, which distances are counted from.
+    #[must_use]
+    pub fn near(anchor: u64) -> Self {
+        let unbound = Self { anchor, traps: [false; 4], lowest: 0, highest: u64::MAX };
+        unbound.reaching(anchor)
+    }
+
+    /// Where this byte of the distance, lowest first, traps too.
+    #[must_use]
+    pub fn trapping(mut self, byte: usize) -> Self {
+        if let Some(traps) = self.traps.get_mut(byte) {
+            *traps = true;
+        }
+        self
+    }
+
+    /// Within reach of `target` too.
+    #[must_use]
+    pub fn reaching(self, target: u64) -> Self {
+        let lowest = self.lowest.max(target.saturating_sub(REACH));
+        let highest = self.highest.min(target.saturating_add(REACH));
+        Self { lowest, highest, ..self }
+    }
+
+    /// What distances are counted from.
+    #[must_use]
+    pub fn anchor(&self) -> u64 {
+        self.anchor
+    }
+
     /// The lowest address from `from` on.
     #[must_use]
     pub fn next(&self, from: u64) -> Option<u64> {
-        let distance = i128::from(from) - i128::from(self.anchor);
-        let lowest = i64::from(i32::MIN) + MARGIN;
-        let highest = i64::from(i32::MAX) - MARGIN;
-        let distance = i64::try_from(distance).unwrap_or(i64::MAX).max(lowest);
-        let distance = i32::try_from(distance).ok()?;
+        // Within reach, so it fits.
+        let from = from.max(self.lowest);
+        let distance = i32::try_from(from.wrapping_sub(self.anchor).cast_signed()).ok()?;
         // With the sign's bit turned over the numbers are in order.
         let digits = (distance.cast_unsigned() ^ 1 << 31).to_be_bytes();
         let found = self.lowest_from(digits)?;
-        let distance = i64::from((u32::from_be_bytes(found) ^ 1 << 31).cast_signed());
-        if distance > highest {
-            return None;
-        }
-        self.anchor.checked_add_signed(distance)
+        let distance = (u32::from_be_bytes(found) ^ 1 << 31).cast_signed();
+        let address = self.anchor.checked_add_signed(distance.into())?;
+        (address <= self.highest).then_some(address)
     }
 
     /// Whether a stub may lie at `address`.
@@ -96,7 +122,8 @@ mod tests {
     fn what_is_found_traps_and_nothing_lower_does() {
         let anchor = 0x5555_0000_1005;
         for bits in 0..16u32 {
-            let placement = Placement { anchor, traps: [0, 1, 2, 3].map(|bit| bits >> bit & 1 != 0) };
+            let bytes = (0..4).filter(|byte| bits >> byte & 1 != 0);
+            let placement = bytes.fold(Placement::near(anchor), Placement::trapping);
             let mut from = anchor - (1 << 31);
             let mut found = 0;
             while let Some(address) = placement.next(from) {
@@ -118,7 +145,7 @@ mod tests {
 
     #[test]
     fn brute_force_agrees() {
-        let placement = Placement { anchor: 0x40_0000, traps: [true, true, false, false] };
+        let placement = Placement::near(0x40_0000).trapping(0).trapping(1);
         let fits = |address: u64| {
             let distance = (address.wrapping_sub(0x40_0000) as u32).to_le_bytes();
             TRAPS.contains(&distance[0]) && TRAPS.contains(&distance[1])
@@ -136,9 +163,14 @@ mod tests {
 
     #[test]
     fn nothing_lies_out_of_reach() {
-        let placement = Placement { anchor: 0x1000, traps: [false; 4] };
+        let placement = Placement::near(0x1000);
         assert_eq!(placement.next(u64::MAX), None);
         assert_eq!(placement.next(1 << 31), None);
         assert_eq!(placement.next(0x2000), Some(0x2000));
+        let placement = Placement::near(1 << 40).reaching((1 << 40) + (1 << 30));
+        let lowest = placement.next(0).unwrap();
+        assert_eq!(lowest, (1 << 40) + (1 << 30) - REACH);
+        assert!(placement.allows(lowest) && !placement.allows(lowest - 1));
+        assert!(placement.allows((1 << 40) + REACH) && !placement.allows((1 << 40) + REACH + 1));
     }
 }
