@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release -p ufunc-agent --example hooks`, with `-- stubs` to write the stubs to files
 //! for `objdump -D -b binary -m i386:x86-64`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::missing_transmute_annotations, reason = "the types stand beside it")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

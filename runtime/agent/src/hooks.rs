@@ -86,7 +86,12 @@ impl Hook {
     /// As for [`attach`].
     pub unsafe fn replace(&mut self, plan: &Plan) -> Result<()> {
         plan.check()?;
-        ensure!(plan.patch == self.patch, "the plan is for {:#x}, not {:#x}", plan.patch, self.patch);
+        ensure!(
+            plan.patch == self.patch,
+            "the plan is for {:#x}, not {:#x}",
+            plan.patch,
+            self.patch
+        );
         locked(|state| {
             let index = state.index(self.patch)?;
             let old = state.installed.get(index).context("the hook is gone")?.clone();

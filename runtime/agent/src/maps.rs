@@ -50,7 +50,8 @@ mod tests {
     fn this_function_is_in_an_executable_mapping() {
         let here = this_function_is_in_an_executable_mapping as fn() as usize as u64;
         let all = read().unwrap();
-        let found = all.iter().find(|mapping| (mapping.start..mapping.end).contains(&here)).unwrap();
+        let found =
+            all.iter().find(|mapping| (mapping.start..mapping.end).contains(&here)).unwrap();
         assert_eq!(found.protection, libc::PROT_READ | libc::PROT_EXEC);
         assert!(all.is_sorted_by_key(|mapping| mapping.start));
     }

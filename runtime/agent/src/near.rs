@@ -101,8 +101,7 @@ fn map(placement: &Placement, size: u64) -> Result<Area> {
     for (_, pages) in places {
         let length = (pages.end - pages.start) as usize;
         // SAFETY: replaces nothing: the kernel refuses where something is.
-        let mapped =
-            unsafe { libc::mmap(pages.start as *mut _, length, protection, flags, -1, 0) };
+        let mapped = unsafe { libc::mmap(pages.start as *mut _, length, protection, flags, -1, 0) };
         if mapped as u64 == pages.start {
             return Ok(Area { pages, taken: Vec::new() });
         }

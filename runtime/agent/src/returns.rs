@@ -32,6 +32,9 @@ const CELLS: usize = 1021;
 /// How far down the main thread's stack may grow: the kernel keeps that much free below it.
 const MAIN_STACK: usize = 100 << 20;
 
+/// The last bytes of the line of that stack in `/proc/self/maps`, as a number.
+const MAIN_STACK_NAME: u64 = u64::from_be_bytes(*b" [stack]");
+
 /// The cells of a thread. Never unmapped, for an unwinder of any thread may be reading it.
 #[repr(C, align(64))]
 struct Block {
@@ -591,7 +594,7 @@ fn stack(main: bool) -> (usize, usize) {
         for byte in bytes {
             if line.add(*byte) {
                 let [lowest, highest] = line.bounds;
-                if main && &line.last == b"[stack]" {
+                if main && line.last == MAIN_STACK_NAME {
                     found = (highest.saturating_sub(MAIN_STACK), highest);
                 } else if !main && (lowest..highest).contains(&control) {
                     found = (lowest, control);
@@ -611,8 +614,8 @@ struct Line {
     bounds: [usize; 2],
     /// Which of the bounds is being read; 2 behind them.
     reading: usize,
-    /// Its last bytes.
-    last: [u8; 7],
+    /// Its last bytes, the very last lowest.
+    last: u64,
 }
 
 impl Line {
@@ -624,10 +627,7 @@ impl Line {
         match (self.bounds.get_mut(self.reading), (byte as char).to_digit(16)) {
             (Some(bound), Some(digit)) => *bound = *bound << 4 | digit as usize,
             (Some(_), None) => self.reading += 1,
-            (None, _) => {
-                self.last.rotate_left(1);
-                self.last[6] = byte;
-            }
+            (None, _) => self.last = self.last << 8 | u64::from(byte),
         }
         false
     }

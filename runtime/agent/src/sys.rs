@@ -39,8 +39,7 @@ pub(crate) fn thread() -> i32 {
 /// Whether the process has such a thread.
 pub(crate) fn lives(process: i32, thread: i32) -> bool {
     // SAFETY: signal 0 is none; only whether the thread is there is asked.
-    let answer =
-        unsafe { call(libc::SYS_tgkill, [process as usize, thread as usize, 0, 0, 0, 0]) };
+    let answer = unsafe { call(libc::SYS_tgkill, [process as usize, thread as usize, 0, 0, 0, 0]) };
     answer != -(libc::ESRCH as isize)
 }
 
@@ -49,11 +48,9 @@ pub(crate) fn memory(size: usize) -> Option<usize> {
     let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
     let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as usize;
     // SAFETY: the kernel chooses where, so nothing that is there is touched.
-    let answer =
-        unsafe { call(libc::SYS_mmap, [0, size, protection, flags, usize::MAX, 0]) };
+    let answer = unsafe { call(libc::SYS_mmap, [0, size, protection, flags, usize::MAX, 0]) };
     usize::try_from(answer).ok()
 }
-
 
 /// Says why on standard error and ends the process: to go on would be to return to nowhere.
 pub(crate) fn die(message: &[u8]) -> ! {

@@ -51,8 +51,9 @@ impl Text {
             return Ok(());
         }
         // SAFETY: as the caller vouches.
-        unsafe { write_made_writable(address, bytes) }
-            .with_context(|| format!("failed to write {} bytes of code at {address:#x}", bytes.len()))
+        unsafe { write_made_writable(address, bytes) }.with_context(|| {
+            format!("failed to write {} bytes of code at {address:#x}", bytes.len())
+        })
     }
 }
 
@@ -113,12 +114,15 @@ mod tests {
             )
         };
         let address = pages as u64 + PAGE - 2;
-        for (text, bytes) in [(Text::open(), b"\xb0\x07\xc3\x90"), (Text(None), b"\xb0\x09\xc3\x90")] {
+        for (text, bytes) in
+            [(Text::open(), b"\xb0\x07\xc3\x90"), (Text(None), b"\xb0\x09\xc3\x90")]
+        {
             // SAFETY: nobody runs these bytes.
             unsafe { text.write(address, bytes) }.unwrap();
             assert_eq!(Text::open().read(address, 4).unwrap(), bytes);
             let all = maps::read().unwrap();
-            let mapping = all.iter().find(|mapping| (mapping.start..mapping.end).contains(&address));
+            let mapping =
+                all.iter().find(|mapping| (mapping.start..mapping.end).contains(&address));
             assert_eq!(mapping.unwrap().protection, libc::PROT_READ | libc::PROT_EXEC);
         }
         // SAFETY: the pages are this test's own.

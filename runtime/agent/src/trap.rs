@@ -30,7 +30,8 @@ pub(crate) fn install() -> Result<()> {
     for (signal, before) in SIGNALS.into_iter().zip(&BEFORE) {
         let mut now = empty();
         // SAFETY: only asks.
-        ensure!(unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut now) } == 0, failed(signal));
+        let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut now) };
+        ensure!(asked == 0, failed(signal));
         if now.sa_sigaction == handle as *const () as usize {
             continue;
         }
@@ -148,8 +149,7 @@ unsafe fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut
     // SAFETY: the application installed it as a handler of the kind that its flags say.
     unsafe {
         if before.sa_flags & libc::SA_SIGINFO != 0 {
-            type Handler =
-                extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+            type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
             let handler: Handler = std::mem::transmute(before.sa_sigaction);
             handler(signal, info, context);
         } else {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What programs see and change, and what they do not change.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::missing_transmute_annotations, reason = "the types stand beside it")]
 
 mod common;
 
@@ -42,10 +44,7 @@ const PLAIN: [u64; 15] = [11, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 fn number(registers: &Registers) -> [u64; 15] {
     let r = registers;
-    [
-        r.ax, r.bx, r.cx, r.dx, r.si, r.di, r.bp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14,
-        r.r15,
-    ]
+    [r.ax, r.bx, r.cx, r.dx, r.si, r.di, r.bp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15]
 }
 
 #[test]
@@ -144,10 +143,7 @@ fn what_programs_write_is_loaded() {
     for trap in [false, true] {
         let cases: [(Program, &[(usize, u64)]); 4] = [
             (writing(write_arguments, When::Entry, arguments), written),
-            (
-                writing(write_result, When::Return, &[Ax, Bx, Bp]),
-                &[(0, 16), (1, 0xb), (6, 0xdef)],
-            ),
+            (writing(write_result, When::Return, &[Ax, Bx, Bp]), &[(0, 16), (1, 0xb), (6, 0xdef)]),
             (writing(go_elsewhere, When::Entry, &[Ip, R9]), &[(0, 0x77), (8, 0x99)]),
             (writing(return_at_once, When::Entry, &[Ip, Sp, Ax]), &[(0, 0x5151)]),
         ];
@@ -214,8 +210,7 @@ fn a_program_that_calls_what_it_hooks_does_not_recurse() {
     let library = compile("cc", "context.c", &["-O2"]);
     ELSEWHERE.store(library.address("inner") as u64, Ordering::SeqCst);
     // SAFETY: that is its prototype.
-    let outer: extern "C" fn(i64) -> i64 =
-        unsafe { std::mem::transmute(library.address("outer")) };
+    let outer: extern "C" fn(i64) -> i64 = unsafe { std::mem::transmute(library.address("outer")) };
     for when in [When::Entry, When::Return] {
         for trap in [false, true] {
             let calling = Program { calls_out: true, ..program(call_out, when) };
@@ -277,7 +272,8 @@ fn what_cannot_be_is_refused_and_leaves_all_as_it_was() {
     assert_eq!(function.bytes(), before);
 
     let amid = |offset| common::plan(function, offset, &[trash(When::Return)], false, false);
-    let said: Vec<String> = (1..12).map(|offset| format!("{:#}", amid(offset).unwrap_err())).collect();
+    let said: Vec<String> =
+        (1..12).map(|offset| format!("{:#}", amid(offset).unwrap_err())).collect();
     assert!(said.iter().any(|said| said.contains("only an entry")), "{said:?}");
     assert!(common::plan(function, 0, &[], false, false).is_err());
 }
@@ -286,8 +282,7 @@ fn what_cannot_be_is_refused_and_leaves_all_as_it_was() {
 #[test]
 fn an_empty_program_makes_a_short_stub() {
     let library = compile("cc", "functions.c", &["-O2"]);
-    let clobbers =
-        Clobbers { registers: Fields::NONE, vectors: Vectors::None, x87: false };
+    let clobbers = Clobbers { registers: Fields::NONE, vectors: Vectors::None, x87: false };
     let empty = Program { reads: Fields::NONE, clobbers, ..trash(When::Entry) };
     let plan = plan(library.function("add"), 0, &[empty], false, false).unwrap();
     assert!(plan.code.len() < 90, "{}", plan.code.len());
@@ -310,7 +305,8 @@ fn the_applications_own_traps_reach_it() {
     action.sa_sigaction = host as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO;
     // SAFETY: as above.
-    assert_eq!(unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, std::ptr::null_mut()) }, 0);
+    let done = unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(done, 0);
     let hook = hook_by(library.function("target"), 0, &[trash(When::Entry)], true).unwrap();
     let (hits, before) = (trashed(), HOST.load(Ordering::SeqCst));
     assert_eq!(all_registers(&library), PLAIN);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Real libraries at work, with hooks on whatever of their functions chance picks.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::missing_transmute_annotations, reason = "the types stand beside it")]
 
 mod common;
 
@@ -19,7 +21,8 @@ const ROUNDS: u64 = 4;
 /// Where the loader finds a library of the system.
 fn system(name: &str) -> PathBuf {
     let folders = ["/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"];
-    let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
+    let found =
+        folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
     found.unwrap_or_else(|| panic!("{name} is not installed: the test needs it"))
 }
 
@@ -48,7 +51,7 @@ fn same_with_hooks(name: &str, work: impl Fn(&Library) -> Result<String>) {
     let seed = seed();
     for round in 0..ROUNDS {
         in_child(|| {
-            let mut state = seed + round * 2 | 1;
+            let mut state = (seed + round * 2) | 1;
             let library = load(&system(name));
             let expected = work(&library)?;
             let hooks = hook_many(&library, &mut state)?;
@@ -123,8 +126,7 @@ fn sqlite(library: &Library) -> Result<String> {
     let mut database = std::ptr::null_mut();
     ensure!(open(c":memory:".as_ptr(), &raw mut database) == 0, "failed to open");
     let (mut text, sql) = (String::new(), CString::new(SQL)?);
-    let code =
-        exec(database, sql.as_ptr(), row, (&raw mut text).cast(), std::ptr::null_mut());
+    let code = exec(database, sql.as_ptr(), row, (&raw mut text).cast(), std::ptr::null_mut());
     ensure!(code == 0, "sqlite says {code}");
     ensure!(close(database) == 0, "failed to close");
     ensure!(text.ends_with("ok|"), "{text}");
@@ -185,7 +187,7 @@ fn the_cpp_library_with_hooks() {
     let seed = seed();
     for round in 0..ROUNDS {
         in_child(|| {
-            let mut state = seed + round * 2 | 1;
+            let mut state = (seed + round * 2) | 1;
             let fixture = common::compile("g++", "returns.cpp", &["-O2"]);
             ensure!(program(&fixture) == 0, "without hooks");
             let library = load(&system("libstdc++.so.6"));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Calls that do not just return, through return hooks.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::missing_transmute_annotations, reason = "the types stand beside it")]
 
 mod common;
 
@@ -149,9 +151,8 @@ fn signals_pass() {
     // Through traps, for a tenth of the hits.
     let (library, _alone) = fixture();
     let before = trashed();
-    let traps = hooked.map(|name| {
-        hook_by(library.function(name), 0, &[trash(When::Return)], true).unwrap()
-    });
+    let traps = hooked
+        .map(|name| hook_by(library.function(name), 0, &[trash(When::Return)], true).unwrap());
     run(library, "signals", [300, 1]);
     detach(traps.into());
     assert!(trashed() - before > 1_000);
@@ -195,7 +196,7 @@ extern "C" fn odd(registers: &mut Registers, cookie: &mut u64, returning: u64) -
         ENTERED.fetch_add(1, Ordering::SeqCst);
         assert_eq!(*cookie, 0);
         *cookie = registers.di;
-        return u64::from(registers.di % 2 == 0);
+        return u64::from(registers.di.is_multiple_of(2));
     }
     LEFT.fetch_add(1, Ordering::SeqCst);
     assert_eq!(registers.ax, *cookie + 1);

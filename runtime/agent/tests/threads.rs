@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Hooks that come and go while threads call the function.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::missing_transmute_annotations, reason = "the types stand beside it")]
 
 mod common;
 
@@ -58,7 +60,8 @@ fn with_threads(work: impl FnOnce(&common::Library, &Calls)) {
             made: AtomicU64::new(0),
         }
     };
-    let before: Vec<_> = library.functions.iter().map(|function| function.bytes().to_vec()).collect();
+    let before: Vec<_> =
+        library.functions.iter().map(|function| function.bytes().to_vec()).collect();
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| calls.make());

@@ -107,16 +107,35 @@ impl Site {
     }
 }
 
+/// Whether a function of this name may return more than once from one call, or not to its caller:
+/// its return cannot be hooked, for the return address that it remembers would be the trampoline's.
+#[must_use]
+pub fn returns_strangely(name: &str) -> bool {
+    let plain = name.split_once('@').map_or(name, |(plain, _)| plain).trim_start_matches('_');
+    matches!(
+        plain,
+        "setjmp" | "sigsetjmp" | "savectx" | "vfork" | "getcontext" | "swapcontext" | "libc_vfork"
+    )
+}
+
 /// Where `function` can be changed so that programs see its instruction at `offset`.
 pub fn find(function: &Function<'_>, offset: u64) -> Result<Site> {
     let Function { address, bytes, size } = *function;
-    ensure!(size <= bytes.len(), "the function at {address:#x} has {size} bytes, not {}", bytes.len());
+    ensure!(
+        size <= bytes.len(),
+        "the function at {address:#x} has {size} bytes, not {}",
+        bytes.len()
+    );
     let past = address.checked_add(bytes.len() as u64).context("the function wraps around")?;
     let point = address.checked_add(offset).filter(|point| *point < past);
-    let point = point.with_context(|| format!("the function at {address:#x} ends before +{offset}"))?;
+    let point =
+        point.with_context(|| format!("the function at {address:#x} ends before +{offset}"))?;
     let known = known(function);
     if offset > 0 {
-        ensure!(size as u64 > offset, "the function at {address:#x} has {size} bytes, not +{offset}");
+        ensure!(
+            size as u64 > offset,
+            "the function at {address:#x} has {size} bytes, not +{offset}"
+        );
         let begins = known.iter().any(|instruction| instruction.ip() == point);
         ensure!(begins, "no instruction of the function at {address:#x} begins at +{offset}");
     }
@@ -132,7 +151,8 @@ pub fn find(function: &Function<'_>, offset: u64) -> Result<Site> {
     let patch = if keep { first.next_ip() } else { point };
     let site = |patch, length: usize, displaced, ends, trap| {
         let from = (patch - address) as usize;
-        let original = bytes.get(from..from + length).context("the function is too short")?.to_vec();
+        let original =
+            bytes.get(from..from + length).context("the function is too short")?.to_vec();
         Ok(Site { point, patch, entry: offset == 0, trap, original, displaced, ends })
     };
     if keep && targets.contains(&patch) {
@@ -180,7 +200,8 @@ fn window(
         return Ok(Err((first, Trap::Target(*target))));
     }
     let calls = |instruction: &&Instruction| {
-        let call = matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall);
+        let call =
+            matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall);
         call && instruction.next_ip() < end
     };
     if let Some(call) = displaced.iter().find(calls) {
@@ -305,21 +326,27 @@ mod tests {
     #[test]
     fn a_call_that_returns_amid_the_jump_makes_a_trap() {
         // call rax; ret; and: call rel32, which is as long as the jump.
-        assert_eq!(
-            at(b"\xff\xd0\x31\xc0\xc3\x90", 6, 0).unwrap().trap,
-            Some(Trap::Call(0x1000))
-        );
+        assert_eq!(at(b"\xff\xd0\x31\xc0\xc3\x90", 6, 0).unwrap().trap, Some(Trap::Call(0x1000)));
         assert_eq!(at(b"\xe8\x00\x01\x00\x00\xc3", 6, 0).unwrap().trap, None);
     }
 
     #[test]
     fn what_cannot_be_hooked_is_refused() {
-        let refused = |bytes: &[u8], size, offset| format!("{:#}", at(bytes, size, offset).unwrap_err());
+        let refused =
+            |bytes: &[u8], size, offset| format!("{:#}", at(bytes, size, offset).unwrap_err());
         assert!(refused(b"\xcc\x90\x90\x90\x90", 5, 0).contains("breakpoint"));
         assert!(refused(b"\x55\x48\x89\xe5\xc3", 5, 2).contains("begins at +2"));
         assert!(refused(b"\x55\x48\x89\xe5\xc3", 5, 9).contains("ends before"));
         assert!(refused(b"\x06\x48\x89\xe5\xc3", 5, 0).contains("no instruction"));
         assert!(refused(b"", 0, 0).contains("ends before"));
+    }
+
+    #[test]
+    fn what_returns_strangely_is_known() {
+        for name in ["setjmp", "_setjmp", "__sigsetjmp", "vfork@@GLIBC_2.2.5", "__libc_vfork"] {
+            assert!(returns_strangely(name), "{name}");
+        }
+        assert!(!returns_strangely("longjmp") && !returns_strangely("fork"));
     }
 
     #[test]

@@ -72,11 +72,7 @@ pub fn plan(
     machine: Machine,
 ) -> Result<Plan> {
     ensure!(!programs.is_empty(), "there is no program to run at {:#x}", site.point);
-    ensure!(
-        site.placement().allows(stub),
-        "a stub for {:#x} cannot lie at {stub:#x}",
-        site.point
-    );
+    ensure!(site.placement().allows(stub), "a stub for {:#x} cannot lie at {stub:#x}", site.point);
     let returns = programs.iter().any(Program::at_return);
     ensure!(
         site.entry || !returns,
@@ -96,7 +92,8 @@ pub fn plan(
     let mut writer = Writer { a: &mut a, site, agent, programs, machine, here: Here::Entry };
     let moved = writer.entry(&entry, returns.then_some(back))?;
     if returns {
-        let programs: Vec<&Program> = programs.iter().filter(|program| program.at_return()).collect();
+        let programs: Vec<&Program> =
+            programs.iter().filter(|program| program.at_return()).collect();
         writer.here = Here::Return;
         writer.a.set_label(&mut back)?;
         writer.returned(&programs)?;
@@ -219,8 +216,7 @@ impl Writer<'_> {
         }
         let loaded = writes.union(clobbers.intersection(Fields::CALLER_SAVED)).union(uses);
         stored = stored.union(loaded);
-        let flags = self.here == Here::Entry
-            && (!self.site.entry || stored.contains(Field::Flags));
+        let flags = self.here == Here::Entry && (!self.site.entry || stored.contains(Field::Flags));
         let stack = match self.here {
             Here::Entry => {
                 8 + if flags { 8 } else { 0 } + if self.site.entry { 0 } else { RED_ZONE }
@@ -512,8 +508,9 @@ impl Writer<'_> {
         self.a.mov(qword_ptr(rax + cell::STUB), rdx)?;
         let sessions = self.sessions();
         if sessions > 0 {
-            let always = u32::from(self.programs.iter().any(|program| program.when == When::Return));
-            let wanted = (1u32 << sessions) - 1 | always << ALWAYS;
+            let always =
+                u32::from(self.programs.iter().any(|program| program.when == When::Return));
+            let wanted = ((1u32 << sessions) - 1) | (always << ALWAYS);
             self.a.mov(dword_ptr(rax + cell::WANTED), wanted)?;
             for session in 0..sessions {
                 self.a.mov(qword_ptr(rax + (cell::COOKIES + 8 * session as i32)), 0)?;

@@ -164,7 +164,10 @@ mod tests {
     fn an_access_touches_the_fields_that_it_overlaps() {
         assert_eq!(Fields::at(112, 8), Fields::NONE.with(Field::Di));
         assert_eq!(Fields::at(116, 4), Fields::NONE.with(Field::Di));
-        assert_eq!(Fields::at(100, 16), Fields::NONE.with(Field::Dx).with(Field::Si).with(Field::Di));
+        assert_eq!(
+            Fields::at(100, 16),
+            Fields::NONE.with(Field::Dx).with(Field::Si).with(Field::Di)
+        );
         assert_eq!(Fields::at(0, SIZE), Fields::ALL);
         assert!(Fields::at(SIZE, 8).is_empty());
     }

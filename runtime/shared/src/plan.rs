@@ -77,7 +77,8 @@ impl Plan {
                 let anchor = self.patch + JUMP as u64;
                 let target = anchor.wrapping_add_signed(i32::from_le_bytes([a, b, c, d]).into());
                 ensure!(target == self.stub, "a hook jumps to {target:#x}, not to its stub");
-                let trapping = self.interior().iter().all(|at| TRAPS.contains(&self.replacement[*at]));
+                let trapping =
+                    self.interior().iter().all(|at| TRAPS.contains(&self.replacement[*at]));
                 ensure!(trapping, "a displaced instruction's place does not trap");
             }
             _ => anyhow::bail!("a hook writes neither a jump nor int3"),
@@ -127,8 +128,16 @@ impl Plan {
             moved.push(Moved { from: reader.number()?, to: reader.number()? });
         }
         ensure!(reader.0.is_empty(), "a plan of a hook has {} bytes too many", reader.0.len());
-        let plan =
-            Self { point, patch, original, replacement, stub, code, moved, writes_return_addresses };
+        let plan = Self {
+            point,
+            patch,
+            original,
+            replacement,
+            stub,
+            code,
+            moved,
+            writes_return_addresses,
+        };
         plan.check()?;
         Ok(plan)
     }
@@ -148,7 +157,8 @@ impl Reader<'_> {
         let length = self.number()?;
         let fits = usize::try_from(length).ok().filter(|length| *length <= most);
         let length = fits.with_context(|| format!("a part of a hook's plan has {length} bytes"))?;
-        let (bytes, rest) = self.0.split_at_checked(length).context("a plan of a hook is cut off")?;
+        let (bytes, rest) =
+            self.0.split_at_checked(length).context("a plan of a hook is cut off")?;
         self.0 = rest;
         Ok(bytes.to_vec())
     }
