@@ -22,6 +22,7 @@ const CALLS: u64 = 5_000_000;
 const TRAPS: u64 = 20_000;
 
 global_asm!(
+    ".globl ufunc_bench_empty, ufunc_bench_count",
     "ufunc_bench_empty:",
     "xor eax, eax",
     "ret",

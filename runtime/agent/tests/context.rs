@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::{Library, Registers, compile, hook, hook_by, plan, program, trash, trashed};
-use ufunc_agent::{attach, missed, original};
+use ufunc_agent::{agent, attach, missed, original, reserve};
+use ufunc_hook::machine::Machine;
 use ufunc_hook::program::{Clobbers, Program, Vectors, When};
+use ufunc_hook::{site, stub};
 use ufunc_shared::context::{Field, Fields};
 
 static SEEN: Mutex<Vec<Registers>> = Mutex::new(Vec::new());
@@ -318,4 +320,50 @@ fn the_applications_own_traps_reach_it() {
     assert_eq!(HOST.load(Ordering::SeqCst) - before, 2);
     assert_eq!(trashed() - hits, 1);
     hook.detach().unwrap();
+}
+
+/// Calls what is at `address` with 5 in rax and 7 in rsi, and gives rax.
+fn call_amid(address: u64) -> u64 {
+    let mut result = 5u64;
+    // SAFETY: it adds rsi to rax and returns.
+    unsafe {
+        std::arch::asm!("call {}", in(reg) address, inout("rax") result, in("rsi") 7u64);
+    }
+    result
+}
+
+#[test]
+fn who_comes_amid_a_jump_goes_on_by_sigtrap_and_by_sigill() {
+    let _alone = alone();
+    let library = compile("cc", "context.c", &["-O2"]);
+    let target = library.function("target");
+    // The second of the two instructions that the jump covers.
+    let amid = target.address + 3;
+    assert_eq!(call_amid(amid), 12);
+    let site = site::find(&target.planned(), 0).unwrap();
+    let (programs, machine) = ([trash(When::Entry)], Machine::detect());
+    let room = stub::room(&site, &programs, &agent(), machine).unwrap();
+    for byte in [0x07, 0x60, 0xcc, 0xd4] {
+        // The stub lies below, where the jump has this byte there; wherever that is free.
+        let stub = (1..100).find_map(|times| {
+            let placement = site.placement();
+            let reach = (1 << 31) - (1 << 16);
+            let least = placement.anchor() - (times << 24) + (byte << 16);
+            let placement = placement.reaching(least + reach).reaching(least + 0xffff - reach);
+            reserve(site.patch, &placement, room, false).ok()
+        });
+        let stub = stub.unwrap();
+        let plan = stub::plan(&site, &programs, stub, &agent(), machine).unwrap();
+        assert_eq!(plan.interior(), [3]);
+        // SAFETY: its program is a function of this test.
+        let hook = unsafe { attach(&plan) }.unwrap();
+        assert_eq!(u64::from(target.bytes()[3]), byte);
+        let before = trashed();
+        assert_eq!(call_amid(amid), 12, "{byte:x}");
+        assert_eq!(trashed(), before, "that was no entry");
+        assert_eq!(all_registers(&library), PLAIN);
+        assert_eq!(trashed(), before + 1);
+        hook.detach().unwrap();
+        assert_eq!(call_amid(amid), 12, "{byte:x}, detached");
+    }
 }
