@@ -18,9 +18,6 @@ pub(crate) fn generator(architecture: Architecture) -> Result<OwnedTargetIsa> {
     let mut flags = settings::builder();
     for (name, value) in [
         ("opt_level", "speed"),
-        // Each load of the program is one of the code: another thread, or the host, may write in
-        // between. Cranelift knows no volatile loads.
-        ("enable_alias_analysis", "false"),
         ("enable_verifier", "true"),
         ("enable_probestack", "false"),
         ("unwind_info", "false"),

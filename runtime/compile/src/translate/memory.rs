@@ -14,13 +14,17 @@ pub(crate) const MAY_FAULT: TrapCode = TrapCode::unwrap_user(1);
 
 impl Translator<'_, '_> {
     pub(super) fn load(&mut self, dst: Register, place: Place, signed: bool) {
-        let base = self.get(place.base);
+        if place.base != FRAME && place.bytes == 8 {
+            // Cranelift would make a plain load of 64 bits an operand of whatever uses it, which
+            // could not be skipped when it faults. An atomic one costs the same and stays alone.
+            return self.load_acquire(dst, place);
+        }
+        let (base, offset) = self.plain_place(place);
         let flags = if place.base == FRAME {
             MemFlags::new().with_notrap()
         } else {
             MemFlags::new().with_trap_code(Some(MAY_FAULT))
         };
-        let offset = i32::from(place.offset);
         let ins = self.builder.ins();
         let value = match (place.bytes, signed) {
             (1, false) => ins.uload8(types::I64, flags, base, offset),
@@ -29,13 +33,7 @@ impl Translator<'_, '_> {
             (2, true) => ins.sload16(types::I64, flags, base, offset),
             (4, false) => ins.uload32(flags, base, offset),
             (4, true) => ins.sload32(flags, base, offset),
-            (_, _) if place.base == FRAME => ins.load(types::I64, flags, base, offset),
-            // Cranelift would make a plain load of 64 bits an operand of whatever uses it, which
-            // could not be skipped when it faults. An atomic one costs the same and stays alone.
-            (_, _) => {
-                let address = self.place(place);
-                self.builder.ins().atomic_load(types::I64, flags, address)
-            }
+            _ => ins.load(types::I64, flags, base, offset),
         };
         self.set(dst, value);
     }
@@ -48,8 +46,8 @@ impl Translator<'_, '_> {
             }
             Source::Immediate(value) => self.immediate(value, place.bytes),
         };
-        let base = self.get(place.base);
-        self.builder.ins().store(MemFlags::new(), value, base, i32::from(place.offset));
+        let (base, offset) = self.plain_place(place);
+        self.builder.ins().store(MemFlags::new(), value, base, offset);
     }
 
     pub(super) fn atomic(&mut self, place: Place, op: Atomic, src: Register, fetch: bool) {
@@ -96,6 +94,24 @@ impl Translator<'_, '_> {
                 self.builder.ins().atomic_store(MemFlags::new(), value, address);
             }
         }
+    }
+
+    /// A place as base and offset, for what is no atomic access.
+    ///
+    /// Another thread, or the host, may write to memory between two loads, so each load of the
+    /// program has to be one of the code. Cranelift has no volatile ones: it takes two accesses for
+    /// the same if base and offset are. So the offset numbers the accesses, and the base makes up
+    /// for it; the generator folds both into the one displacement that they add up to. The frame is
+    /// the function's own, and may be kept in registers.
+    fn plain_place(&mut self, place: Place) -> (Value, i32) {
+        let base = self.get(place.base);
+        let offset = i32::from(place.offset);
+        if place.base == FRAME {
+            return (base, offset);
+        }
+        self.accesses += 1;
+        let base = self.builder.ins().iadd_imm(base, i64::from(offset - self.accesses));
+        (base, self.accesses)
     }
 
     /// The address of a place.

@@ -85,6 +85,7 @@ pub(crate) fn translate(
         blocks: function.leaders.iter().map(|leader| (*leader, builder.create_block())).collect(),
         is_main: index == 0,
         throws: unit.throwing.contains(&index),
+        accesses: 0,
         globals: BTreeMap::new(),
         functions: BTreeMap::new(),
         builder,
@@ -156,6 +157,9 @@ struct Translator<'a, 'b> {
     blocks: BTreeMap<usize, Block>,
     is_main: bool,
     throws: bool,
+    /// Loads and stores so far that are not of the frame. There are fewer than instructions, which
+    /// are at most a million.
+    accesses: i32,
     globals: BTreeMap<(Target, i64), cranelift_codegen::ir::GlobalValue>,
     functions: BTreeMap<call::Callee, cranelift_codegen::ir::FuncRef>,
 }

@@ -143,7 +143,8 @@ fn functions_have_frames_of_their_own_and_keep_r6_to_r9() {
         store_imm(size::DW, R10, -8, 100),
         store_imm(size::DW, R10, -512, 200),
         mov(R2, R10),
-        call_local(8),
+        // Where to is filled in below.
+        call_local(0),
         load(size::DW, R1, R10, -8),
         alu64(alu::ADD, R0, R1),
         load(size::DW, R1, R10, -512),
@@ -193,7 +194,8 @@ extern "C" fn bpf_loop(
 #[test]
 fn helpers_call_functions_of_the_program_back() {
     let mut program = vec![store_imm(size::DW, R10, -8, 0), mov_imm(R1, 100)];
-    program.extend(load_imm64(R2, pseudo::FUNC, 8, 0));
+    // Where the function is is filled in below.
+    program.extend(load_imm64(R2, pseudo::FUNC, 0, 0));
     program.extend([
         mov(R3, R10),
         add_imm(R3, -8),
@@ -201,7 +203,6 @@ fn helpers_call_functions_of_the_program_back() {
         call_helper(181),
         load(size::DW, R1, R10, -8),
         alu64_imm(alu::MUL, R0, 1000),
-        // Falls short by one: the callback is next.
         alu64(alu::ADD, R0, R1),
         exit(),
     ]);
@@ -271,11 +272,7 @@ extern "C" fn tail_call(_context: u64, map: u64, index: u64) -> u64 {
 #[test]
 fn tail_calls_go_on_elsewhere_or_carry_on() {
     let binding = Binding::TailCall { reach: Reach::Far };
-    let world = World::default().bind(
-        Target::Helper(12),
-        binding,
-        tail_call as *const () as usize,
-    );
+    let world = World::default().bind(Target::Helper(12), binding, tail_call as *const () as usize);
     let caller = [mov_imm(R2, 77), mov_imm(R3, 1), call_helper(12), mov_imm(R0, 5), exit()];
     assert_eq!(world.run(&caller, [1000, 0, 0, 0, 0]), 5, "there is nothing to go on with");
 
@@ -317,22 +314,17 @@ fn throwing_ends_the_program_from_within_its_functions() {
 #[test]
 fn what_was_thrown_goes_to_the_exception_callback() {
     let program = [
-        call_local(3),
+        call_local(4),
         exit(),
+        // The callback.
         alu64_imm(alu::MUL, R1, 2),
-        ja(3),
+        mov(R0, R1),
+        exit(),
+        // The function that throws.
         mov_imm(R1, 44),
         call_kfunc(7),
         exit(),
-        mov(R0, R1),
-        exit(),
     ];
-    // The callback is at 2, and jumps over the function at 4: it has to be one function each.
-    let program = [
-        program[0], program[1], program[2], mov(R0, R1), exit(), program[4], program[5], exit(),
-    ];
-    let mut program = program;
-    program[0] = call_local(4);
     let shape = Shape { exception_callback: Some(2), ..Shape::default() };
     let world = thrower();
     let code = world.compile_as(&program, &shape).unwrap();

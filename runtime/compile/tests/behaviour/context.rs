@@ -109,8 +109,7 @@ fn everything_where_it_cannot_be_followed() {
     // At an offset that is not constant.
     let unknown = [mov_imm(R2, 8), alu64(alu::ADD, R1, R2), load(size::DW, R0, R1, 0), exit()];
     // Into memory that is not the stack.
-    let stored =
-        [load(size::DW, R2, R1, 0), store(size::DW, R2, 0, R1), mov_imm(R0, 0), exit()];
+    let stored = [load(size::DW, R2, R1, 0), store(size::DW, R2, 0, R1), mov_imm(R0, 0), exit()];
     for program in [&unknown[..], &stored] {
         assert!(used(program).everything, "{program:?}");
     }

@@ -5,11 +5,12 @@ use proptest::collection::vec;
 use proptest::prelude::{any, prop_oneof};
 use proptest::strategy::{Just, Strategy};
 use proptest::test_runner::{Config, TestRunner};
+use ufunc_compile::opcode::{jump, size};
 use ufunc_compile::{
-    Binding, Bindings, Instruction, Options, Program, Reach, Shape, Signature, compile,
+    Binding, Bindings, Instruction, Options, Program, Reach, Shape, Signature, Target, compile,
 };
 
-use crate::asm::exit;
+use crate::asm::{R0, R1, add_imm, branch_imm, call_local, exit, ja, mov_imm, store_imm};
 use crate::common::aarch64;
 
 /// Compiles for both machines; how many of the two worked.
@@ -22,7 +23,6 @@ fn survive(instructions: &[Instruction]) -> usize {
             .targets()
             .into_iter()
             .map(|target| {
-                use ufunc_compile::Target;
                 let binding = match target {
                     Target::Helper(12) => Binding::TailCall { reach: Reach::Far },
                     Target::Kfunc { id: 0, .. } => Binding::Throw,
@@ -51,8 +51,13 @@ fn likely() -> impl Strategy<Value = Instruction> {
     let imm = prop_oneof![4 => -8i32..16, 1 => any::<i32>(), 1 => Just(0xe1), 1 => Just(0xf1)];
     let off = prop_oneof![3 => Just(0i16), 2 => small];
     let imm = prop_oneof![3 => Just(0i32), 2 => imm];
-    (any::<u8>(), 0u8..11, 0u8..11, off, imm)
-        .prop_map(|(code, dst, src, off, imm)| Instruction { code, dst, src, off, imm })
+    (any::<u8>(), 0u8..11, 0u8..11, off, imm).prop_map(|(code, dst, src, off, imm)| Instruction {
+        code,
+        dst,
+        src,
+        off,
+        imm,
+    })
 }
 
 #[test]
@@ -98,24 +103,23 @@ fn likely_instructions() {
 
 #[test]
 fn long_programs() {
-    use crate::asm::{R0, R1, add_imm, branch_imm, ja, mov_imm, store_imm};
-    use ufunc_compile::opcode::{jump, size};
-    // A branch in every other place, all to the end; and a chain of jumps.
+    // A branch in every other place, all to the end.
     let mut branches = vec![mov_imm(R0, 0)];
-    for at in 0..10_000i16 {
+    for at in 0..2_000i16 {
         branches.push(add_imm(R0, i32::from(at)));
-        branches.push(branch_imm(jump::JEQ, R0, 3, 20_000 - 2 * at - 2));
+        branches.push(branch_imm(jump::JEQ, R0, 3, 4_000 - 2 * at - 2));
     }
     branches.push(exit());
-    let mut stores = vec![mov_imm(R0, 0); 1];
-    stores.extend((0..30_000).map(|at| store_imm(size::DW, R1, at % 100 * 8, i32::from(at))));
+    let mut stores = vec![mov_imm(R0, 0)];
+    stores.extend((0..5_000).map(|at| store_imm(size::DW, R1, at % 100 * 8, i32::from(at))));
     stores.push(exit());
-    let mut jumps = vec![ja(0); 30_000];
-    jumps.push(mov_imm(R0, 0));
-    jumps.push(exit());
-    for program in [branches, stores, jumps] {
-        let start = std::time::Instant::now();
-        let s= survive(&program);
-        println!("{} {s} {:?}", program.len(), start.elapsed());
+    let mut jumps = vec![ja(0); 5_000];
+    jumps.extend([mov_imm(R0, 0), exit()]);
+    // Most are no functions at all, and one is too many.
+    let mut calls: Vec<_> = (0..2_000).flat_map(|_| [call_local(1), exit()]).collect();
+    calls.extend([mov_imm(R0, 0), exit()]);
+    // The other shape wants a function at the second instruction.
+    for (program, compiled) in [(branches, 1), (stores, 1), (jumps, 1), (calls, 0)] {
+        assert_eq!(survive(&program), compiled);
     }
 }

@@ -8,6 +8,7 @@ mod calls;
 mod common;
 mod context;
 mod faults;
+mod flow;
 mod hostile;
 mod kernel;
 mod opcodes;

@@ -25,7 +25,15 @@ const WORDS: usize = 16;
 fn compile_c(arguments: &[&str], output: &Path) {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/opcodes.c");
     let done = Command::new(CLANG)
-        .args(["-O2", "-Wall", "-Wno-unused-parameter", "-Wno-unused-variable", "-Werror", "-fwrapv", source])
+        .args([
+            "-O2",
+            "-Wall",
+            "-Wno-unused-parameter",
+            "-Wno-unused-variable",
+            "-Werror",
+            "-fwrapv",
+            source,
+        ])
         .args(arguments)
         .arg("-o")
         .arg(output)
@@ -56,10 +64,13 @@ fn with_callees(own: &[Instruction], start: usize, code: &[Instruction]) -> Vec<
     let mut program = own.to_vec();
     let is_call = |insn: &Instruction| insn.code == 0x85 && insn.src == 1;
     let Some(call) = own.iter().position(is_call) else { return program };
-    let callee = (start + call + 1).strict_add_signed(own[call].imm as isize);
+    let target = |at: usize, insn: &Instruction| {
+        (start + at + 1).checked_add_signed(insn.imm as isize).unwrap()
+    };
+    let callee = target(call, &own[call]);
     let end = callee + code[callee..].iter().position(|insn| insn.code == 0x95).unwrap() + 1;
     for (at, insn) in program.iter_mut().enumerate().filter(|(_, insn)| is_call(insn)) {
-        assert_eq!((start + at + 1).strict_add_signed(insn.imm as isize), callee);
+        assert_eq!(target(at, insn), callee, "only one function is called");
         insn.imm = (own.len() - at - 1) as i32;
     }
     program.extend(&code[callee..end]);

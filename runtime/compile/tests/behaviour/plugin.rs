@@ -9,8 +9,8 @@ use ufunc_compile::Instruction;
 use ufunc_compile::opcode::{alu, atomic, size};
 
 use crate::asm::{
-    R0, R1, R2, R10, alu64, atomic, call_helper, constant, exit, ja, load, mov, mov_imm, raw, store,
-    store_imm,
+    R0, R1, R2, R10, alu64, atomic, call_helper, constant, exit, ja, load, mov, mov_imm, raw,
+    store, store_imm,
 };
 
 /// `cargo test` builds examples beside the folder of this test.

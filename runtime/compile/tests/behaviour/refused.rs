@@ -33,7 +33,10 @@ fn jumps_astray() {
     let [low, high] = constant(R0, 1);
     refuses(&[ja(1), low, high, exit()], "instruction 0 jumps to 2, the second half of ld_imm64");
     let local = |distance| raw(class::JMP | jump::CALL, 0, 1, 0, distance);
-    refuses(&[local(1), low, high, exit()], "refers to a function at 2, where no instruction begins");
+    refuses(
+        &[local(1), low, high, exit()],
+        "refers to a function at 2, where no instruction begins",
+    );
     refuses(&[local(100), exit()], "refers to a function at 101");
     // Into another function.
     refuses(&[local(1), exit(), mov_imm(R0, 0), ja(-3)], "jumps to 1, outside of its function");
@@ -58,7 +61,10 @@ fn registers_that_are_not_there() {
 
 #[test]
 fn beyond_the_frame() {
-    refuses(&[store_imm(size::W, R10, -516, 0), exit()], "instruction 0 reaches 516 bytes below r10");
+    refuses(
+        &[store_imm(size::W, R10, -516, 0), exit()],
+        "instruction 0 reaches 516 bytes below r10",
+    );
 }
 
 #[test]

@@ -15,20 +15,25 @@ use self::syscalls::{ArrayMap, Loaded};
 use crate::common::{World, disassemble};
 use crate::random::{Random, seed};
 
-/// Programs that are tried for each version of the instruction set.
-const PROGRAMS: usize = 1000;
+/// Programs that are compared for each version of the instruction set: as many as
+/// `UFUNC_TEST_PROGRAMS` says, or else 800.
+fn programs() -> usize {
+    let programs = std::env::var("UFUNC_TEST_PROGRAMS").ok();
+    programs.map_or(800, |programs| programs.parse().expect("UFUNC_TEST_PROGRAMS is a number"))
+}
 
 /// Runs of each program, with other contexts and values.
 const RUNS: usize = 2;
 
 fn differential(cpu: Cpu) {
     let mut random = Random::new(seed());
+    let wanted = programs();
     let map = ArrayMap::new(VALUE);
     let mut accepted = 0;
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut opcodes: BTreeMap<u8, usize> = BTreeMap::new();
     let mut tried = 0;
-    while accepted < PROGRAMS {
+    while accepted < wanted {
         tried += 1;
         let program = generate::program(&mut random, cpu, map.raw_fd());
         let loaded = match Loaded::new(&program) {
