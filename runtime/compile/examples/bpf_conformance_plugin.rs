@@ -61,9 +61,8 @@ fn run() -> Result<u64> {
         process::exit(1);
     });
     let start = if memory.is_empty() { 0 } else { memory.as_mut_ptr() as u64 };
-    // SAFETY: the code is for this machine (`Executable` would not have made it otherwise) and its
-    // helpers are ours. What it does with its memory is up to the suite: this process ends when it
-    // goes wrong.
+    // SAFETY: the helpers are ours. What the program does with its memory is up to the suite: this
+    // process ends when it goes wrong.
     Ok(unsafe { executable.call([start, memory.len() as u64, 0, 0, 0]) })
 }
 

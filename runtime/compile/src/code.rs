@@ -3,6 +3,8 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::Architecture;
+use crate::changes::Changes;
 use crate::context::ContextUse;
 use crate::fault::FaultingLoad;
 use crate::target::Target;
@@ -11,6 +13,8 @@ use crate::target::Target;
 /// function of the C ABI that takes the context and returns r0.
 #[derive(Clone, Debug)]
 pub struct Code {
+    /// The machine that it is for.
+    pub architecture: Architecture,
     /// The machine code, without the addresses that [`Code::link`] fills in.
     pub bytes: Vec<u8>,
     /// Where each function is, the program itself first.
@@ -21,6 +25,8 @@ pub struct Code {
     pub faulting_loads: Vec<FaultingLoad>,
     /// What the program uses of its context.
     pub context: ContextUse,
+    /// What running it can change.
+    pub changes: Changes,
 }
 
 /// Where a function's code is.

@@ -11,7 +11,9 @@ use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{Context, FinalizedMachReloc, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 
+use crate::Options;
 use crate::arity;
+use crate::changes::changes;
 use crate::code::{Code, CodeRange, Relocation, RelocationKind, Symbol};
 use crate::context;
 use crate::fault;
@@ -20,7 +22,6 @@ use crate::operation::Operation;
 use crate::program::Program;
 use crate::target::{Binding, Bindings, Target};
 use crate::translate::{FUNCTIONS, MAY_FAULT, TARGETS, Unit, translate};
-use crate::{Architecture, Options};
 
 /// Every function begins at a multiple of this, as compilers have it.
 const ALIGNMENT: usize = 16;
@@ -65,12 +66,15 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
     } else {
         Vec::new()
     };
+    let changes = changes(options.architecture, &output.bytes, &output.functions);
     Ok(Code {
+        architecture: options.architecture,
         bytes: output.bytes,
         functions: output.functions,
         relocations,
         faulting_loads,
         context,
+        changes,
     })
 }
 
@@ -198,10 +202,4 @@ fn relocation_kind(kind: Reloc) -> Result<RelocationKind> {
         Reloc::Arm64Call => RelocationKind::Call26,
         _ => bail!("Cranelift's relocation {kind} is unknown"),
     })
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options { architecture: Architecture::X86_64, arguments: 1, fault_table: true }
-    }
 }

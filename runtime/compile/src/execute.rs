@@ -4,9 +4,10 @@
 use std::mem;
 use std::ops::Range;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use memmap2::{Mmap, MmapMut};
 
+use crate::Architecture;
 use crate::code::Code;
 use crate::target::Target;
 
@@ -19,6 +20,12 @@ pub struct Executable {
 impl Executable {
     /// Puts the code into memory; `address` knows where everything is that it refers to.
     pub fn new(code: &Code, address: impl FnMut(Target) -> Option<u64>) -> Result<Self> {
+        // Other machines also have to be told that there is new code.
+        ensure!(
+            cfg!(target_arch = "x86_64") && code.architecture == Architecture::X86_64,
+            "code for {} cannot be run by this process; only x86-64 can, by its own kind",
+            code.architecture
+        );
         let mut pages =
             MmapMut::map_anon(code.bytes.len()).context("failed to get memory for the code")?;
         let linked = code.link(pages.as_ptr().addr() as u64, address)?;
@@ -37,9 +44,8 @@ impl Executable {
     ///
     /// # Safety
     ///
-    /// The code has to be for this machine, and everything that it refers to has to be at the
-    /// address that was said. Whatever the program does with its arguments has to be allowed: that
-    /// is what the verifier vouches for.
+    /// Everything that the code refers to has to be at the address that was said. Whatever the
+    /// program does with its arguments has to be allowed: that is what the verifier vouches for.
     pub unsafe fn call(&self, arguments: [u64; 5]) -> u64 {
         type Entry = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
         // SAFETY: the first byte of the code is the entry of a function of the C ABI that takes up

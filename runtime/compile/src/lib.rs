@@ -13,7 +13,8 @@
 //!                                 │                            │
 //! instructions ─▶ Program ─▶ compile ─▶ Code ─────────────▶ link ─▶ bytes for the host
 //!                                        ├─ faulting_loads: for the host's SIGSEGV
-//!                                        └─ context: what the hook has to store
+//!                                        ├─ context: what the hook has to store
+//!                                        └─ changes: what it has to save
 //! ```
 //!
 //! The checks make sure that nothing in the instructions leads the compiler astray, whoever wrote
@@ -23,6 +24,7 @@ pub mod execute;
 pub mod opcode;
 
 mod arity;
+mod changes;
 mod code;
 mod compile;
 mod context;
@@ -36,6 +38,7 @@ mod translate;
 
 use std::fmt;
 
+pub use changes::Changes;
 pub use code::{Code, CodeRange, Relocation, RelocationKind, Symbol};
 pub use compile::compile;
 pub use context::{Access, ContextUse};
@@ -71,4 +74,10 @@ pub struct Options {
     pub arguments: u8,
     /// Whether [`Code::faulting_loads`] is to be made.
     pub fault_table: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { architecture: Architecture::X86_64, arguments: 1, fault_table: true }
+    }
 }

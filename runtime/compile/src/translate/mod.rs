@@ -11,13 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, bail, ensure};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    AbiParam, Block, ExternalName, Function as Code, GlobalValueData, InstBuilder as _, Signature,
-    StackSlot, StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
+    AbiParam, Block, ExternalName, FuncRef, Function as Code, GlobalValue, GlobalValueData,
+    InstBuilder as _, Signature, StackSlot, StackSlotData, StackSlotKind, UserExternalName,
+    UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 
 use crate::Architecture;
+use crate::arity;
 use crate::opcode::{MAX_LOOPS, STACK};
 use crate::operation::{Condition, FRAME, Operation, Register, Source, Width};
 use crate::program::{Function, Program};
@@ -50,7 +52,7 @@ impl Unit<'_> {
     /// How a function of the program is called.
     pub(crate) fn signature(&self, index: usize) -> Signature {
         let mut signature = Signature::new(CallConv::SystemV);
-        let arity = self.arities.get(index).copied().unwrap_or(crate::arity::MOST);
+        let arity = self.arities.get(index).copied().unwrap_or(arity::MOST);
         signature.params = vec![AbiParam::new(types::I64); arity.into()];
         signature.returns.push(AbiParam::new(types::I64));
         if index != 0 && self.throwing.contains(&index) {
@@ -99,20 +101,13 @@ pub(crate) fn translate(
     Ok(())
 }
 
-/// The function's frame, if it has one, and where r10 points in it.
-#[derive(Clone, Copy)]
-struct Frame {
-    slot: StackSlot,
-    top: i32,
-}
-
-/// Makes room for the frame if r10 is used at all. A program that was not verified may reach a
-/// little beyond r10; it hits nothing of ours by that.
+/// Makes room for the frame if r10 is used at all; r10 points [`STACK`] bytes into it. A program
+/// that was not verified may reach a little beyond r10, and must not hit what is ours by that.
 fn stack_frame(
     program: &Program,
     function: &Function,
     builder: &mut FunctionBuilder<'_>,
-) -> Result<Option<Frame>> {
+) -> Result<Option<StackSlot>> {
     let mut is_used = false;
     let mut above = 0;
     for (index, operation) in program.operations(function) {
@@ -136,14 +131,14 @@ fn stack_frame(
             );
             above = above.max(offset + i32::from(place.bytes));
         }
-        is_used |= crate::arity::reads(operation, FRAME);
+        is_used |= arity::reads(operation, FRAME);
     }
     if !is_used {
         return Ok(None);
     }
     let size = u32::try_from(STACK + above)?.next_multiple_of(8);
     let data = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 3);
-    Ok(Some(Frame { slot: builder.create_sized_stack_slot(data), top: STACK }))
+    Ok(Some(builder.create_sized_stack_slot(data)))
 }
 
 struct Translator<'a, 'b> {
@@ -152,7 +147,7 @@ struct Translator<'a, 'b> {
     registers: [Variable; FRAME as usize],
     /// How often `may_goto` still goes on.
     budget: Variable,
-    frame: Option<Frame>,
+    frame: Option<StackSlot>,
     /// By the instruction that they begin with.
     blocks: BTreeMap<usize, Block>,
     is_main: bool,
@@ -160,8 +155,8 @@ struct Translator<'a, 'b> {
     /// Loads and stores so far that are not of the frame. There are fewer than instructions, which
     /// are at most a million.
     accesses: i32,
-    globals: BTreeMap<(Target, i64), cranelift_codegen::ir::GlobalValue>,
-    functions: BTreeMap<call::Callee, cranelift_codegen::ir::FuncRef>,
+    globals: BTreeMap<(Target, i64), GlobalValue>,
+    functions: BTreeMap<call::Callee, FuncRef>,
 }
 
 impl Translator<'_, '_> {
@@ -270,7 +265,7 @@ impl Translator<'_, '_> {
     fn get(&mut self, register: Register) -> Value {
         match (self.registers.get(usize::from(register)), self.frame) {
             (Some(&variable), _) => self.builder.use_var(variable),
-            (None, Some(frame)) => self.builder.ins().stack_addr(types::I64, frame.slot, frame.top),
+            (None, Some(frame)) => self.builder.ins().stack_addr(types::I64, frame, STACK),
             // Every function that reads r10 has a frame.
             (None, None) => self.builder.ins().iconst(types::I64, 0),
         }

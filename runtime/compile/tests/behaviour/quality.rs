@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How good the code is, and where it is put.
 
+use ufunc_compile::execute::Executable;
 use ufunc_compile::opcode::{alu, pseudo, size};
 use ufunc_compile::{
-    Bindings, Instruction, Map, Program, Reach, RelocationKind, Shape, Symbol, Target, compile,
+    Architecture, Binding, Bindings, Changes, Instruction, Map, Program, Reach, RelocationKind,
+    Shape, Symbol, Target, compile,
 };
 
 use crate::asm::{
@@ -77,6 +79,28 @@ fn what_is_not_used_costs_nothing() {
     assert!(empty.bytes.len() <= 16, "{:#?}", disassemble(&empty));
 }
 
+/// rax, rcx, …, r15, as bits.
+fn registers(numbers: &[u32]) -> u32 {
+    numbers.iter().map(|number| 1 << number).sum()
+}
+
+#[test]
+fn what_a_program_changes_is_known() {
+    let (rax, rcx, rdx) = (0, 1, 2);
+    let world = World::default().data(COUNTER, 0).helper(5, 0, 0);
+    let changes = |program: &[Instruction]| world.compile(program).unwrap().changes;
+    let just = |numbers: &[u32]| Changes { general: registers(numbers), vectors: false };
+    assert_eq!(changes(&[mov_imm(R0, 0), exit()]), just(&[rax]));
+    assert_eq!(changes(&counter()), just(&[rax, rcx, rdx]));
+    let all = Changes::all(Architecture::X86_64);
+    assert_eq!(all.general, registers(&[0, 1, 2, 6, 7, 8, 9, 10, 11]));
+    assert_eq!(changes(&[call_helper(5), exit()]), all);
+    // A function of the program's own is looked at, too; here it calls outside.
+    assert_eq!(changes(&[call_local(1), exit(), call_helper(5), exit()]), all);
+    let own = changes(&[call_local(1), exit(), mov_imm(R0, 3), exit()]);
+    assert_eq!(own, just(&[rax]));
+}
+
 #[test]
 fn no_page_is_writable_and_executable() {
     let world = World::default();
@@ -116,7 +140,7 @@ fn code_for_aarch64_is_linked_too() {
     for reach in [Reach::Far, Reach::Near] {
         let mut bindings: Bindings = world.bindings.clone();
         bindings.entry(Target::Helper(5)).and_modify(|binding| {
-            if let ufunc_compile::Binding::Function { reach: of_helper, .. } = binding {
+            if let Binding::Function { reach: of_helper, .. } = binding {
                 *of_helper = reach;
             }
         });
@@ -136,5 +160,7 @@ fn code_for_aarch64_is_linked_too() {
         code.link(0x10_0000, |_| Some(0x20_0000)).unwrap();
         let far = code.link(0x10_0000, |_| Some(1 << 40));
         assert_eq!(far.is_err(), reach == Reach::Near);
+        let error = Executable::new(&code, |_| Some(0)).unwrap_err();
+        assert!(format!("{error:#}").contains("code for AArch64 cannot be run"), "{error:#}");
     }
 }

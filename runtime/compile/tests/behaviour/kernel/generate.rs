@@ -318,6 +318,8 @@ impl Generator<'_> {
         // nothing else is to be done.
     }
 
+    /// A condition, often on two values that the verifier knows nothing of and that are the same or
+    /// close to each other.
     fn condition(&mut self, to: i16) -> Instruction {
         let mut ops = vec![jump::JEQ, jump::JNE, jump::JGT, jump::JGE, jump::JSGT, jump::JSGE];
         ops.push(jump::JSET);
@@ -327,7 +329,14 @@ impl Generator<'_> {
         let (op, left, right) = (self.random.pick(&ops), self.scalar(), self.scalar());
         let narrow = self.cpu >= Cpu::V3 && self.random.chance(50);
         let imm = self.imm();
-        let mut instruction = if self.random.chance(50) {
+        let are_close = self.random.chance(50);
+        if are_close {
+            for register in [left, right] {
+                let offset = self.random.below(VALUE / 16) as i16 * 8;
+                self.push([load(size::DW, register, R9, offset)]);
+            }
+        }
+        let mut instruction = if are_close || self.random.chance(50) {
             branch(op, left, right, to)
         } else {
             branch_imm(op, left, imm, to)
@@ -343,8 +352,8 @@ impl Generator<'_> {
             return;
         }
         self.branches -= 1;
-        let at = self.code.len();
         let condition = self.condition(0);
+        let at = self.code.len();
         self.push([condition]);
         for _ in 0..=self.random.below(5) {
             self.straight();

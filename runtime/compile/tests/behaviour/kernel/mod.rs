@@ -74,8 +74,8 @@ fn compare(
     let code = world.compile(program).unwrap();
     let executable = world.load(&code).unwrap();
     for run in 0..RUNS {
-        let value: Vec<u64> = (0..VALUE / 8).map(|_| random.value()).collect();
-        let context: Vec<u64> = (0..CONTEXT / 8).map(|_| random.value()).collect();
+        let value = words(random, VALUE / 8);
+        let context = words(random, CONTEXT / 8);
         let bytes = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect();
 
         let value_bytes: Vec<u8> = bytes(&value);
@@ -99,6 +99,20 @@ fn compare(
             disassemble(&code).join("\n")
         );
     }
+}
+
+/// Words of which many are the same, or close to each other.
+fn words(random: &mut Random, count: usize) -> Vec<u64> {
+    let mut words: Vec<u64> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let word = match words.len() {
+            0 => random.value(),
+            _ if random.chance(50) => random.value(),
+            length => words[random.below(length)].wrapping_add(random.pick(&[0, 0, 1, u64::MAX])),
+        };
+        words.push(word);
+    }
+    words
 }
 
 #[test]
