@@ -30,11 +30,16 @@ impl Changes {
     }
 }
 
-/// Finds out what the code of a program's functions changes. Whatever is called outside of it, or
-/// is no instruction, may change everything.
-pub(crate) fn changes(architecture: Architecture, code: &[u8], functions: &[CodeRange]) -> Changes {
+/// Finds out what the code of a program's functions changes, all of which are looked at.
+/// `calls_outside` says whether they call anything else: that may change everything.
+pub(crate) fn changes(
+    architecture: Architecture,
+    code: &[u8],
+    functions: &[CodeRange],
+    calls_outside: bool,
+) -> Changes {
     let all = Changes::all(architecture);
-    if architecture != Architecture::X86_64 {
+    if architecture != Architecture::X86_64 || calls_outside {
         return all;
     }
     let mut factory = InstructionInfoFactory::new();
@@ -43,12 +48,8 @@ pub(crate) fn changes(architecture: Architecture, code: &[u8], functions: &[Code
         let start = range.offset as usize;
         let Some(bytes) = code.get(start..start + range.length as usize) else { return all };
         for instruction in Decoder::with_ip(64, bytes, start as u64, DecoderOptions::NONE) {
-            let is_inside = (instruction.near_branch_target() as usize) < code.len();
-            match instruction.flow_control() {
-                // Of its own functions, all are looked at.
-                FlowControl::Call if is_inside => {}
-                FlowControl::Call | FlowControl::IndirectCall => return all,
-                _ => {}
+            if instruction.flow_control() == FlowControl::IndirectCall {
+                return all;
             }
             let options = InstructionInfoOptions::NO_MEMORY_USAGE;
             for used in factory.info_options(&instruction, options).used_registers() {

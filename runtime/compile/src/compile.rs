@@ -66,7 +66,10 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
     } else {
         Vec::new()
     };
-    let changes = changes(options.architecture, &output.bytes, &output.functions);
+    let calls_outside = unit.targets.iter().any(|target| {
+        matches!(bindings.get(target), Some(Binding::Function { .. } | Binding::TailCall { .. }))
+    });
+    let changes = changes(options.architecture, &output.bytes, &output.functions, calls_outside);
     Ok(Code {
         architecture: options.architecture,
         bytes: output.bytes,

@@ -84,6 +84,14 @@ impl Translator<'_, '_> {
             "the {target} takes {} arguments; there can be {MOST}",
             parameters.len()
         );
+        for value in parameters.iter().chain(&signature.returns) {
+            if let target::Value::Integer { bits, .. } = value {
+                ensure!(
+                    [8, 16, 32, 64].contains(bits),
+                    "the {target} takes or returns an integer of {bits} bits"
+                );
+            }
+        }
         let mut native = Signature::new(CallConv::SystemV);
         let mut arguments = Vec::with_capacity(parameters.len());
         for (parameter, register) in parameters.iter().zip(1..) {

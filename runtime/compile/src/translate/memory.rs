@@ -9,7 +9,6 @@ use crate::Architecture;
 use crate::operation::{Atomic, FRAME, Place, Register, Source};
 
 /// What marks loads that may fault, for the table of [`crate::fault`].
-// 1 is no zero, so there is such a code.
 pub(crate) const MAY_FAULT: TrapCode = TrapCode::unwrap_user(1);
 
 impl Translator<'_, '_> {

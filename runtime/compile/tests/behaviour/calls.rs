@@ -126,6 +126,14 @@ fn results_are_extended_as_their_types_say() {
 }
 
 #[test]
+fn integers_of_odd_sizes_are_refused() {
+    let signature = Signature { parameters: vec![integer(24, false)], returns: None };
+    let world = World::default().function(KFUNC, signature, 0);
+    let error = world.compile(&[call_kfunc(7), exit()]).unwrap_err();
+    assert!(format!("{error:#}").contains("an integer of 24 bits"), "{error:#}");
+}
+
+#[test]
 fn a_false_bool_with_something_above_it_is_false() {
     let signature = Signature { parameters: vec![Value::Bool], returns: Some(Value::WORD) };
     let world = World::default().function(KFUNC, signature, low_word as *const () as usize);

@@ -5,7 +5,7 @@ use ufunc_compile::execute::Executable;
 use ufunc_compile::opcode::{alu, pseudo, size};
 use ufunc_compile::{
     Architecture, Binding, Bindings, Changes, Instruction, Map, Program, Reach, RelocationKind,
-    Shape, Symbol, Target, compile,
+    Shape, Signature, Symbol, Target, compile,
 };
 
 use crate::asm::{
@@ -95,6 +95,10 @@ fn what_a_program_changes_is_known() {
     let all = Changes::all(Architecture::X86_64);
     assert_eq!(all.general, registers(&[0, 1, 2, 6, 7, 8, 9, 10, 11]));
     assert_eq!(changes(&[call_helper(5), exit()]), all);
+    // One that is near looks like one of the program's own until the code is linked.
+    let binding = Binding::Function { signature: Signature::words(0), reach: Reach::Near };
+    let near = World::default().bind(Target::Helper(6), binding, 0);
+    assert_eq!(near.compile(&[call_helper(6), exit()]).unwrap().changes, all);
     // A function of the program's own is looked at, too; here it calls outside.
     assert_eq!(changes(&[call_local(1), exit(), call_helper(5), exit()]), all);
     let own = changes(&[call_local(1), exit(), mov_imm(R0, 3), exit()]);
