@@ -3,8 +3,12 @@
  * Reads the argument of a function of a host that lends nothing. Where `c` is, the host's BTF says:
  * the same object also reads the right field in btf-base-new, where `c` has moved.
  *
- * host: btf-base
  * expect: accepted
+ * host: btf-base
+ * prints: add_test: 1 + 3 = 4
+ * host: btf-base-new
+ * attach: --func add_test
+ * prints: add_test: 1 + 3 = 4
  */
 #include "uprobe.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
 /*
- * What every program here begins with: the kernel's types, libbpf's helpers and BPF_UPROBE, which
- * gives a probe the arguments of the function that it is on.
+ * What every program on a probe of the host begins with: the kernel's types, libbpf's helpers, and
+ * BPF_UPROBE and BPF_URETPROBE, which give a probe the arguments of its function, or the result.
  */
 #ifndef UPROBE_H
 #define UPROBE_H
@@ -10,9 +10,10 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-/* libbpf has the name from 1.2 on; it always was the same as BPF_KPROBE. */
+/* libbpf has the names from 1.2 on; they always were the same as these. */
 #ifndef BPF_UPROBE
 #define BPF_UPROBE(name, args...) BPF_KPROBE(name, ##args)
+#define BPF_URETPROBE(name, args...) BPF_KRETPROBE(name, ##args)
 #endif
 
 #endif /* UPROBE_H */

@@ -80,9 +80,17 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) no_cache: bool,
 
-    /// Print one JSON document instead of text
+    /// Judge only this program of the object; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Vec<String>,
+
+    /// Print one JSON document instead of text (docs/json.md describes it)
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Print the verifier's numbers as veristat does with -o csv, a line for each program
+    #[arg(long, conflicts_with_all = ["json", "log"])]
+    pub(crate) csv: bool,
 
     /// How much of the verifier's log to show of programs that are not accepted: full, short or
     /// none [default: none; full with --json or -v]
@@ -142,6 +150,10 @@ Examples:
 
   See what the verifier saw before it said no
       sudo loader verify prog.bpf.o --app ./server --log short
+
+  Compare what the verifier has to do with what it had to do before
+      sudo loader verify prog.bpf.o --app ./server --csv > after.csv
+      veristat -C before.csv after.csv
 
   The names of the rejected programs, for a script
       sudo loader verify prog.bpf.o --app ./server --json |

@@ -13,6 +13,7 @@ use memmap2::MmapMut;
 
 use crate::messages::{self, Detail, Message, capture};
 use crate::object::BpfObject;
+use crate::report::Facts;
 use crate::source::{LineTable, SourceLine};
 
 /// What the kernel is to write to the log, `BPF_LOG_*` in its `include/linux/bpf_verifier.h`.
@@ -58,8 +59,17 @@ pub(crate) struct Attempt {
     pub(crate) log: String,
     /// Source lines of the program as the kernel was given it.
     pub(crate) lines: LineTable,
+    /// What the program is.
+    pub(crate) facts: Facts,
     /// What libbpf said.
     pub(crate) messages: Vec<Message>,
+}
+
+/// How loading a program went.
+struct Load {
+    outcome: Outcome,
+    lines: LineTable,
+    facts: Facts,
 }
 
 /// The programs of `object`, also those that libbpf does not load by default.
@@ -97,7 +107,7 @@ impl Attempt {
             let mut log = log_buffer(log_size)?;
             let load = || load(object, program, types, log_level, &mut log);
             let (loaded, messages) = capture(detail, load);
-            let (outcome, lines) = loaded?;
+            let Load { outcome, lines, facts } = loaded?;
             let log = log_text(&log);
             let is_full = log.len() + 1 >= log_size;
             let is_cut_off = is_full && outcome == Outcome::Refused { errno: ENOSPC };
@@ -105,7 +115,7 @@ impl Attempt {
                 log_size = log_size.saturating_mul(4).min(LOG_SIZE_MAX);
                 continue;
             }
-            return Ok(Attempt { outcome, log, lines, messages });
+            return Ok(Attempt { outcome, log, lines, facts, messages });
         }
     }
 }
@@ -139,7 +149,7 @@ fn load(
     types: Option<&Path>,
     log_level: u32,
     log: &mut [u8],
-) -> Result<(Outcome, LineTable)> {
+) -> Result<Load> {
     // Declared after `log` was borrowed: it is closed before the buffer can go away.
     let mut opened = open(object, types).context("failed to open the object again")?;
     let Some(raw_program) = select(&mut opened, program.index, log_level) else {
@@ -160,7 +170,11 @@ fn load(
     // SAFETY: `raw` is the open object that `opened` owns, not prepared or loaded before.
     let prepared = unsafe { libbpf_sys::bpf_object__prepare(raw) };
     if prepared != 0 {
-        return Ok((Outcome::NotPrepared { errno: -prepared }, LineTable::default()));
+        return Ok(Load {
+            outcome: Outcome::NotPrepared { errno: -prepared },
+            lines: LineTable::default(),
+            facts: facts(raw_program),
+        });
     }
     let lines = line_table(&opened, raw_program);
     // SAFETY: as above, and prepared. Whether it succeeds or not, the object may be closed
@@ -173,7 +187,53 @@ fn load(
         (0, fd) => Outcome::Refused { errno: -fd },
         (error, _) => Outcome::Refused { errno: -error },
     };
-    Ok((outcome, lines))
+    Ok(Load { outcome, lines, facts: facts(raw_program) })
+}
+
+/// What `program`, whose object is open, is: whether it was loaded or not.
+fn facts(program: NonNull<libbpf_sys::bpf_program>) -> Facts {
+    let program = program.as_ptr();
+    // SAFETY: the program belongs to an object that is open; these only read what it holds.
+    let (insns, program_type, attach_type, fd) = unsafe {
+        (
+            libbpf_sys::bpf_program__insn_cnt(program),
+            libbpf_sys::bpf_program__type(program),
+            libbpf_sys::bpf_program__expected_attach_type(program),
+            libbpf_sys::bpf_program__fd(program),
+        )
+    };
+    // SAFETY: libbpf answers any number, with a string that is always there or with NULL.
+    let (program_type, attach_type) = unsafe {
+        (
+            static_text(libbpf_sys::libbpf_bpf_prog_type_str(program_type)),
+            static_text(libbpf_sys::libbpf_bpf_attach_type_str(attach_type)),
+        )
+    };
+    Facts { insns, jited: jited(fd).unwrap_or_default(), program_type, attach_type }
+}
+
+/// # Safety
+///
+/// `text` is NULL or a C string that stays.
+unsafe fn static_text(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: it is a C string, as the caller says.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+/// Bytes of machine code of the loaded program `fd`.
+fn jited(fd: i32) -> Option<u64> {
+    if fd < 0 {
+        return None;
+    }
+    let mut info = libbpf_sys::bpf_prog_info::default();
+    let mut size = size_of_val(&info) as u32;
+    // SAFETY: `info` is the kernel's struct and has `size` bytes, of which the kernel fills in those
+    // that it knows. All pointers in it are NULL, so that it writes nowhere else.
+    let error = unsafe { libbpf_sys::bpf_prog_get_info_by_fd(fd, &mut info, &mut size) };
+    (error == 0).then_some(u64::from(info.jited_prog_len))
 }
 
 /// Leaves the program at `index` as the only one to be loaded.

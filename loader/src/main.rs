@@ -3,11 +3,13 @@
 
 mod args;
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use ufunc_loader::report::{Report, Verdict, human, json, overall};
+use ufunc_loader::report::{Report, Verdict, csv, human, json, overall};
+use ufunc_loader::reproduce::Reproduction;
 use ufunc_loader::verifier_log::VerifierLog;
 use ufunc_loader::{Request, verify};
 
@@ -20,8 +22,9 @@ const UNJUDGED: u8 = 2;
 
 fn main() -> ExitCode {
     let Command::Verify(args) = Args::parse().command;
-    let reports = verify(&Request {
+    let mut reports = verify(&Request {
         object: &args.object,
+        programs: &args.program,
         apps: &args.app,
         btf: args.btf.as_deref(),
         vmlinux: args.vmlinux.as_deref(),
@@ -30,6 +33,9 @@ fn main() -> ExitCode {
         cache: !args.no_cache,
         verbose: args.verbose,
     });
+    let as_root = env::var_os("SUDO_COMMAND").is_some();
+    let command = Reproduction::new(env::args_os(), as_root);
+    reports.iter_mut().for_each(|report| report.reproduce_with(&command));
     let mut status = overall(&reports).exit_code();
     if let Err(error) = print(&reports, &args)
         && error.kind() != io::ErrorKind::BrokenPipe
@@ -57,6 +63,11 @@ fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
         LogMode::Short => Some(VerifierLog::excerpt(log, SHORT_LOG)),
         LogMode::None => None,
     };
+    if args.csv {
+        let mut stdout = io::stdout().lock();
+        csv::write(reports, &mut stdout)?;
+        return stdout.flush();
+    }
     if args.json {
         let mut stdout = io::stdout().lock();
         json::write(reports, log, &mut stdout)?;

@@ -29,6 +29,12 @@ pub struct LoadedModule {
     pub metadata: ModuleMetadata,
 }
 
+/// What to do about a module of which the kernel has no types.
+pub(crate) const WITHOUT_TYPES: &str = "dmesg may say why; its .BTF section must not be stripped, and the kernel needs CONFIG_DEBUG_INFO_BTF_MODULES=y";
+
+/// Where the kernel lists its functions, with the module of each that is one's.
+pub(crate) const KALLSYMS: &str = "/proc/kallsyms";
+
 /// How many of a module's ufuncs are named in one line.
 const NAMES_SHOWN: usize = 8;
 
@@ -295,7 +301,14 @@ impl Declarations {
         let generated = self.generated.iter();
         let path = app.path.display();
         let mut text = declared;
-        if let Some(module) = generated.clone().find(of_app) {
+        let without_types =
+            missing.first().and_then(|name| module_with_function(Path::new(KALLSYMS), name));
+        if let Some(module) = without_types {
+            text += &format!(
+                "module {module} has {}, but the kernel knows no types of that module: {WITHOUT_TYPES}",
+                missing[0]
+            );
+        } else if let Some(module) = generated.clone().find(of_app) {
             text += &format!(
                 "module {} of {path} lends {}; declare the function in the application or in a policy and generate the module again",
                 module.name,
@@ -323,6 +336,18 @@ impl Declarations {
         }
         text
     }
+}
+
+/// The module that has a function `name` according to the list at `kallsyms`.
+pub(crate) fn module_with_function(kallsyms: &Path, name: &str) -> Option<String> {
+    // ADDRESS t NAME<tab>[MODULE]
+    let list = fs::read_to_string(kallsyms).ok()?;
+    list.lines().find_map(|line| {
+        let (symbol, module) = line.split_once('\t')?;
+        let found = symbol.rsplit(' ').next()?;
+        let module = module.strip_prefix('[')?.strip_suffix(']')?;
+        (found == name).then(|| module.to_owned())
+    })
 }
 
 /// The BTF files of the loaded modules, in the order of their names.

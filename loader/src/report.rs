@@ -7,9 +7,12 @@ use serde::Serialize;
 use ufunc_gen::metadata::BuildId;
 
 use crate::modules::LoadedModule;
+use crate::reproduce::Reproduction;
 use crate::source::SourceLine;
 use crate::verifier_log::Statistics;
+use crate::way::Fork;
 
+pub mod csv;
 pub mod human;
 pub mod json;
 
@@ -53,29 +56,29 @@ pub enum Stage {
     Open,
     /// Giving the object's types to the kernel.
     Btf,
-    /// Finding the kfuncs that the object calls.
-    Kfunc,
     /// Fitting the program to the types of host and kernel (CO-RE).
     Relocation,
     /// Creating the object's maps.
     Map,
-    /// Handing the program to the kernel.
-    Load,
-    /// The verifier.
+    /// Finding the kfuncs that the object calls.
+    Kfunc,
+    /// The kernel takes the program, or its verifier refuses it.
     Verification,
+    /// Attaching the program.
+    Attach,
 }
 
 impl Stage {
-    /// What was being done, in words.
+    /// Its name, for people.
     pub fn describe(self) -> &'static str {
         match self {
-            Stage::Open => "opening the files",
-            Stage::Btf => "loading the object's BTF",
-            Stage::Kfunc => "resolving kfuncs",
-            Stage::Relocation => "CO-RE relocation",
-            Stage::Map => "creating maps",
-            Stage::Load => "loading the program",
+            Stage::Open => "open",
+            Stage::Btf => "BTF",
+            Stage::Relocation => "relocation",
+            Stage::Map => "map creation",
+            Stage::Kfunc => "kfunc resolution",
             Stage::Verification => "verification",
+            Stage::Attach => "attach",
         }
     }
 }
@@ -87,6 +90,19 @@ pub struct Acquisition {
     pub function: Option<String>,
     /// The line of the call.
     pub source: Option<SourceLine>,
+}
+
+/// What a program is, whatever became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Its instructions, subprograms included.
+    pub insns: u64,
+    /// Bytes of machine code that the kernel made of it; 0 if it did not come to that.
+    pub jited: u64,
+    /// Type of the program in libbpf's words, `kprobe`.
+    pub program_type: String,
+    /// Type of what it is to be attached to, `trace_uprobe_multi`.
+    pub attach_type: String,
 }
 
 /// What became of one program.
@@ -108,16 +124,46 @@ pub struct ProgramReport {
     pub source: Option<SourceLine>,
     /// The call whose result is not released, if that is the reason.
     pub acquired_at: Option<Acquisition>,
+    /// The branches that were taken from there to where it should have been released.
+    pub path: Vec<Fork>,
     /// What the reason means, in the application's words.
     pub meaning: Option<String>,
     /// What to do.
     pub help: Option<String>,
+    /// The command that shows this again, and this alone, where it is known.
+    pub reproduce: Option<String>,
+    /// What it is, as far as libbpf and the kernel tell.
+    pub facts: Option<Facts>,
     /// The verifier's numbers.
     pub statistics: Option<Statistics>,
     /// The verifier's whole log.
     pub log: Option<String>,
     /// What libbpf said while the program was loaded.
     pub libbpf: Vec<String>,
+}
+
+impl ProgramReport {
+    /// A program of which nothing but the verdict is known.
+    pub fn empty(verdict: Verdict) -> Self {
+        ProgramReport {
+            name: String::new(),
+            section: String::new(),
+            verdict,
+            stage: None,
+            errno: None,
+            reason: None,
+            source: None,
+            acquired_at: None,
+            path: Vec::new(),
+            meaning: None,
+            help: None,
+            reproduce: None,
+            facts: None,
+            statistics: None,
+            log: None,
+            libbpf: Vec::new(),
+        }
+    }
 }
 
 /// Why the object as a whole could not be judged.
@@ -163,6 +209,8 @@ pub struct Report {
     pub programs: Vec<ProgramReport>,
     /// Why nothing could be judged.
     pub failure: Option<Failure>,
+    /// The command that shows this again, where it is known.
+    pub reproduce: Option<String>,
 }
 
 /// The verdict on an object for all combinations: it is accepted only if it is for each.
@@ -173,6 +221,16 @@ pub fn overall(reports: &[Report]) -> Verdict {
 }
 
 impl Report {
+    /// Says how each result is shown again: by `command`, with which all programs were judged.
+    pub fn reproduce_with(&mut self, command: &Reproduction) {
+        self.reproduce = Some(command.whole());
+        let is_one_of_several = self.programs.len() > 1;
+        for program in &mut self.programs {
+            let name = Some(program.name.as_str()).filter(|_| is_one_of_several);
+            program.reproduce = Some(command.of(name));
+        }
+    }
+
     /// How many programs have `verdict`.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.programs.iter().filter(|program| program.verdict == verdict).count()

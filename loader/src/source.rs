@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::verifier_log::Instruction;
+
 /// A line of the extension's source code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceLine {
@@ -37,6 +39,18 @@ impl LineTable {
     pub fn find(&self, instruction: u32) -> Option<&SourceLine> {
         let after = self.rows.partition_point(|(start, _)| *start <= instruction);
         self.rows[..after].last().map(|(_, line)| line)
+    }
+
+    /// Where the instruction at `index` came from: as the compiler recorded it, else as the log
+    /// shows it.
+    pub(crate) fn locate(&self, index: u32, shown: Option<Instruction<'_>>) -> Option<SourceLine> {
+        let from_log = || {
+            let source = shown?.source?;
+            let (file, line) = source.place?;
+            let text = source.text.to_owned();
+            Some(SourceLine { file: file.to_owned(), line, column: None, text })
+        };
+        self.find(index).cloned().or_else(from_log)
     }
 
     /// The line of the first row after the one that [`LineTable::find`] takes.

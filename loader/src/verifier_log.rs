@@ -40,6 +40,21 @@ impl<'a> Instruction<'a> {
     }
 }
 
+impl Instruction<'_> {
+    /// How far it jumps if its condition holds; `None` if it is no conditional jump.
+    fn conditional_jump(&self) -> Option<i32> {
+        let (_, condition) = self.text.split_once(") if ")?;
+        let (_, distance) = condition.split_once(" goto pc")?;
+        distance.trim().parse().ok()
+    }
+
+    /// The comparison of a conditional jump, `w2 s< 0x0`.
+    pub fn comparison(&self) -> Option<&str> {
+        let (_, condition) = self.text.split_once(") if ")?;
+        condition.split_once(" goto pc").map(|(comparison, _)| comparison)
+    }
+}
+
 /// A source line in the log, `; TEXT @ FILE:LINE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogSource<'a> {
@@ -60,6 +75,10 @@ pub struct Statistics {
     pub peak_states: u64,
     /// Most states at one instruction.
     pub max_states_per_insn: u64,
+    /// Longest chain of states that one register's use was followed through.
+    pub mark_read: u64,
+    /// Bytes of stack, of the program and its subprograms together.
+    pub stack_depth: Option<u64>,
     /// Microseconds that verification took, where the log level asks for it.
     pub microseconds: Option<u64>,
 }
@@ -75,6 +94,25 @@ pub struct Diagnosis {
     pub suggestion: String,
 }
 
+/// An instruction on the path that is being verified.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    index: u32,
+    /// Whether the path was left here for another branch, and taken up again with that.
+    is_left: bool,
+}
+
+/// A conditional jump on the path to the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Branch<'a> {
+    /// The jump.
+    pub jump: Instruction<'a>,
+    /// Whether it was followed.
+    pub is_followed: bool,
+    /// Where it is on the path, for [`VerifierLog::path_from`].
+    pub position: usize,
+}
+
 /// The log of one verification.
 #[derive(Clone, Debug, Default)]
 pub struct VerifierLog<'a> {
@@ -87,8 +125,8 @@ pub struct VerifierLog<'a> {
     /// The numbers at the end.
     pub statistics: Option<Statistics>,
     instructions: BTreeMap<u32, Instruction<'a>>,
-    /// Indexes of the instructions, as the log goes through them.
-    path: Vec<u32>,
+    /// The instructions on the way to the reason, in that order.
+    path: Vec<Step>,
     /// What the log said last of each register, up to the reason.
     registers: BTreeMap<u8, &'a str>,
 }
@@ -110,16 +148,21 @@ impl<'a> VerifierLog<'a> {
                 Line::Instruction { index, text } => {
                     let instruction = Instruction { index, text, source };
                     parsed.instructions.insert(index, instruction);
-                    parsed.path.push(index);
+                    parsed.path.push(Step { index, is_left: false });
                     parsed.failed_at = Some(instruction);
                     message = None;
                 }
+                Line::Resumed { after } => parsed.go_back_to(after),
                 Line::Statistics(found) => {
-                    let microseconds = parsed.statistics.and_then(|known| known.microseconds);
-                    parsed.statistics = Some(Statistics { microseconds, ..found });
+                    let known = parsed.statistics.unwrap_or_default();
+                    let Statistics { microseconds, stack_depth, .. } = known;
+                    parsed.statistics = Some(Statistics { microseconds, stack_depth, ..found });
                 }
                 Line::Time(found) => {
                     parsed.statistics.get_or_insert_default().microseconds = Some(found);
+                }
+                Line::StackDepth(found) => {
+                    parsed.statistics.get_or_insert_default().stack_depth = Some(found);
                 }
                 Line::Report { title } => {
                     message = message.or(Some(title));
@@ -134,9 +177,42 @@ impl<'a> VerifierLog<'a> {
         parsed
     }
 
-    /// The instructions in the order in which the log goes through them.
+    /// The instructions on the way to the reason, in that order.
     pub fn path(&self) -> impl DoubleEndedIterator<Item = Instruction<'a>> {
-        self.path.iter().filter_map(|index| self.instruction(*index))
+        self.path.iter().filter_map(|step| self.instruction(step.index))
+    }
+
+    /// The conditional jumps on the way to the reason, after the last time that the instruction at
+    /// `index` was on it.
+    pub fn branches_after(&self, index: u32) -> Vec<Branch<'a>> {
+        let start = self.path.iter().rposition(|step| step.index == index).unwrap_or_default();
+        let branch = |position| self.branch(position);
+        (start..self.path.len().saturating_sub(1)).filter_map(branch).collect()
+    }
+
+    /// The instructions on the way to the reason from `position` on.
+    pub fn path_from(&self, position: usize) -> impl Iterator<Item = Instruction<'a>> {
+        let steps = self.path.get(position..).unwrap_or_default();
+        steps.iter().filter_map(|step| self.instruction(step.index))
+    }
+
+    /// The instruction at `position` as a conditional jump.
+    fn branch(&self, position: usize) -> Option<Branch<'a>> {
+        let (step, next) = (self.path.get(position)?, self.path.get(position + 1)?);
+        let jump = self.instruction(step.index)?;
+        let after = step.index.checked_add(1)?;
+        let target = after.checked_add_signed(jump.conditional_jump()?)?;
+        Some(Branch { jump, is_followed: next.index == target && target != after, position })
+    }
+
+    /// Takes up the path again where another branch had been taken after the instruction `index`:
+    /// what came after it is on another path.
+    fn go_back_to(&mut self, index: u32) {
+        let left = self.path.iter().rposition(|step| step.index == index && !step.is_left);
+        if let Some(at) = left {
+            self.path.truncate(at + 1);
+            self.path[at].is_left = true;
+        }
     }
 
     /// The instruction at `index`, if the log shows it.
@@ -211,7 +287,7 @@ fn named_instruction(reason: &str) -> Option<Instruction<'_>> {
 const REPORT: &str = "Verification failed: ";
 
 /// What begins lines that say nothing about the reason.
-const NOISE: [&str; 23] = [
+const NOISE: [&str; 21] = [
     "Func#",
     "Live regs before insn:",
     "Validating ",
@@ -222,7 +298,6 @@ const NOISE: [&str; 23] = [
     "frame ",
     "frame1: R",
     "frame2: R",
-    "from ",
     "func#",
     "insns/",
     "last_idx ",
@@ -232,7 +307,6 @@ const NOISE: [&str; 23] = [
     "propagating ",
     "regs=",
     "returning from callee:",
-    "stack depth ",
     "subprog ",
     "to caller at ",
 ];
@@ -247,6 +321,11 @@ enum Line<'a> {
     },
     Statistics(Statistics),
     Time(u64),
+    StackDepth(u64),
+    /// The path goes on with another branch after the instruction at that index.
+    Resumed {
+        after: u32,
+    },
     /// The structured report begins.
     Report {
         title: &'a str,
@@ -271,6 +350,12 @@ impl<'a> Line<'a> {
         }
         if let Some(time) = line.strip_prefix("verification time ") {
             return leading_number(time).map_or(Line::Noise, |time| Line::Time(time.into()));
+        }
+        if let Some(depth) = line.strip_prefix("stack depth ") {
+            return stack_depth(depth).map_or(Line::Noise, Line::StackDepth);
+        }
+        if let Some(after) = line.strip_prefix("from ") {
+            return leading_number(after).map_or(Line::Noise, |after| Line::Resumed { after });
         }
         if let Some(title) = line.strip_prefix(REPORT) {
             return Line::Report { title };
@@ -338,6 +423,12 @@ fn source(comment: &str) -> LogSource<'_> {
     }
 }
 
+/// Reads `0+16+8`, one number for each subprogram, or `max 24`.
+fn stack_depth(text: &str) -> Option<u64> {
+    let text = text.strip_prefix("max ").unwrap_or(text);
+    text.split('+').map(|depth| depth.trim().parse::<u64>().ok()).sum()
+}
+
 /// Reads `processed 18 insns (limit 1000000) max_states_per_insn 1 total_states 1 peak_states 1 …`.
 fn statistics(line: &str) -> Option<Statistics> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -350,6 +441,8 @@ fn statistics(line: &str) -> Option<Statistics> {
         total_states: after("total_states").unwrap_or_default(),
         peak_states: after("peak_states").unwrap_or_default(),
         max_states_per_insn: after("max_states_per_insn").unwrap_or_default(),
+        mark_read: after("mark_read").unwrap_or_default(),
+        stack_depth: None,
         microseconds: None,
     })
 }

@@ -12,18 +12,20 @@ use crate::attempt::{self, Attempt, Outcome, Program, log_level};
 use crate::cache::Cache;
 use crate::capability;
 use crate::combination::combinations;
-use crate::explain::{self, Case};
+use crate::explain::{self, Case, Unjudged};
 use crate::host::App;
 use crate::host_types::{self, HostTypes, Sources};
+use crate::layout;
 use crate::messages::{self, Detail, Level};
 use crate::missing::Missing;
-use crate::modules::{self, LoadedModule};
+use crate::modules::{self, KALLSYMS, LoadedModule};
 use crate::object::BpfObject;
 use crate::report::{
     Acquisition, Failure, HostReport, ProgramReport, Report, Stage, Verdict, list,
 };
 use crate::source::{LineTable, SourceLine};
-use crate::verifier_log::{Instruction, VerifierLog};
+use crate::verifier_log::VerifierLog;
+use crate::way;
 
 /// What is to be judged.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,8 @@ pub struct Request<'a> {
     pub prefer_kernel: bool,
     /// Whether what is found out about applications may be kept for the next time.
     pub cache: bool,
+    /// Names of the programs to judge; all of the object's if it is empty.
+    pub programs: &'a [String],
     /// Whether to keep all that libbpf and the verifier have to say.
     pub verbose: bool,
 }
@@ -62,6 +66,7 @@ pub fn verify(request: &Request<'_>) -> Vec<Report> {
         warnings: Vec::new(),
         programs: Vec::new(),
         failure: None,
+        reproduce: None,
     };
     let unjudged = |failure| {
         let apps = request.apps.iter().map(PathBuf::as_path).collect();
@@ -71,7 +76,7 @@ pub fn verify(request: &Request<'_>) -> Vec<Report> {
         Ok(apps) => apps,
         Err(failure) => return unjudged(failure),
     };
-    let all = Object::open(request.object).and_then(|object| {
+    let all = Object::open(request).and_then(|object| {
         for file in [request.btf, request.vmlinux].into_iter().flatten() {
             host_types::check_btf(file).map_err(at(Stage::Open))?;
         }
@@ -121,9 +126,11 @@ struct Object {
 }
 
 impl Object {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        let file = BpfObject::open(path).map_err(at(Stage::Open))?;
+    /// With those of the programs that are asked for.
+    fn open(request: &Request<'_>) -> Result<Self, Failure> {
+        let file = BpfObject::open(request.object).map_err(at(Stage::Open))?;
         let programs = programs(&file).map_err(at(Stage::Open))?;
+        let programs = chosen(programs, request).map_err(at(Stage::Open))?;
         Ok(Object { file, programs })
     }
 }
@@ -138,7 +145,7 @@ fn judge(
     let Object { file: object, programs } = object;
     report.module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, apps)
         .map_err(at(Stage::Kfunc))?;
-    capability::check().map_err(at(Stage::Load))?;
+    capability::check().map_err(at(Stage::Verification))?;
     let cache = Cache::of_user().filter(|_| request.cache);
     let sources = Sources {
         hosts: apps,
@@ -158,7 +165,7 @@ fn judge(
     for program in programs {
         let judged = judge_program(&context, program);
         report.programs.push(judged.unwrap_or_else(|error| ProgramReport {
-            stage: Some(Stage::Load),
+            stage: Some(Stage::Verification),
             reason: Some(format!("{error:#}")),
             ..ProgramReport::new(program, Verdict::Unjudged)
         }));
@@ -174,6 +181,22 @@ fn programs(object: &BpfObject) -> Result<Vec<Program>> {
         Ok(programs) => Ok(programs),
         Err(error) => Err(error.context(format!("failed to open {path}"))),
     }
+}
+
+/// Those of the object's `programs` that are asked for.
+fn chosen(programs: Vec<Program>, request: &Request<'_>) -> Result<Vec<Program>> {
+    let is_there = |name: &&String| programs.iter().any(|program| program.name == **name);
+    if let Some(name) = request.programs.iter().find(|name| !is_there(name)) {
+        let names: Vec<_> = programs.iter().map(|program| program.name.as_str()).collect();
+        return Err(anyhow!(
+            "{} has no program {name}; it has {}",
+            request.object.display(),
+            list(&names, "and")
+        ));
+    }
+    let is_asked_for =
+        |program: &Program| request.programs.is_empty() || request.programs.contains(&program.name);
+    Ok(programs.into_iter().filter(is_asked_for).collect())
 }
 
 /// What all programs of an object are judged by.
@@ -256,17 +279,7 @@ impl ProgramReport {
         ProgramReport {
             name: program.name.clone(),
             section: program.section.clone(),
-            verdict,
-            stage: None,
-            errno: None,
-            reason: None,
-            source: None,
-            acquired_at: None,
-            meaning: None,
-            help: None,
-            statistics: None,
-            log: None,
-            libbpf: Vec::new(),
+            ..ProgramReport::empty(verdict)
         }
     }
 
@@ -289,7 +302,7 @@ impl ProgramReport {
         let statistics = log.statistics;
         let log = Some(attempt.log).filter(|log| !log.is_empty());
         let libbpf = attempt.messages.into_iter().map(|message| message.text).collect();
-        ProgramReport { statistics, log, libbpf, ..report }
+        ProgramReport { statistics, log, libbpf, facts: Some(attempt.facts), ..report }
     }
 
     /// The verifier said no.
@@ -305,10 +318,11 @@ impl ProgramReport {
         let access = |index| access_line(index, member?, lines);
         let source = log
             .failed_at
-            .and_then(|at| access(at.index).or_else(|| locate(at.index, Some(at), lines)));
-        let acquired_at = explain::unreleased(reason).map(|index| Acquisition {
+            .and_then(|at| access(at.index).or_else(|| lines.locate(at.index, Some(at))));
+        let acquired_by = explain::unreleased(reason);
+        let acquired_at = acquired_by.map(|index| Acquisition {
             function: log.instruction(index).and_then(|call| call.callee()).map(str::to_owned),
-            source: locate(index, log.instruction(index), lines),
+            source: lines.locate(index, log.instruction(index)),
         });
         let is_release = |call: &str| {
             let ufunc = module.and_then(|module| module.ufunc(call));
@@ -323,8 +337,18 @@ impl ProgramReport {
         let is_unknown = matches!(missing, Some(Missing::Unknown(_)))
             || (explain::is_about_license(reason) && !context.object.has_license);
         let hosts = hosts.unwrap_or_default();
+        let layout = explain::overread(reason).and_then(|(name, offset)| {
+            let module = module.map(|module| module.name.as_str());
+            // Without it the explanation says less.
+            layout::look_up(Path::new(SYSFS_BTF), module, name, offset).ok().flatten()
+        });
+        let without_types = explain::undeclared(reason)
+            .and_then(|name| modules::module_with_function(Path::new(KALLSYMS), name));
         let explanation = explain::explain(&Case {
             reason,
+            section: &program.section,
+            layout: layout.as_ref(),
+            without_types: without_types.as_deref(),
             callee: log.failed_at.and_then(|call| call.callee()),
             acquired_by: acquired_at.as_ref().and_then(|acquired| acquired.function.as_deref()),
             released_by: calls_before.find(|call| is_release(call)),
@@ -344,6 +368,7 @@ impl ProgramReport {
                 None => source,
             },
             acquired_at,
+            path: acquired_by.map(|index| way::forks(log, index, lines)).unwrap_or_default(),
             meaning: explanation.meaning,
             help: explanation.help,
             ..Self::new(program, if is_unknown { Verdict::Unjudged } else { Verdict::Rejected })
@@ -354,15 +379,14 @@ impl ProgramReport {
     fn unjudged(program: &Program, errno: i32, attempt: &Attempt, context: &Context<'_>) -> Self {
         let trouble = VerifierLog::parse(&attempt.log).reason.map(str::to_owned);
         let reason = trouble.or_else(|| messages::reasons(&attempt.messages)).unwrap_or_default();
-        let stage = match attempt.outcome {
-            Outcome::NotPrepared { .. } => failed_stage(&reason),
-            Outcome::Loaded | Outcome::Refused { .. } => Stage::Load,
-        };
         let app = context.lender();
-        let (meaning, help) = match explain::other_signature(&reason, context.module, &app) {
-            Some((meaning, help)) => (Some(meaning), Some(help)),
-            None => (None, explain::refused(errno)),
-        };
+        let Unjudged { stage, meaning, help } = explain::unjudged(&explain::Failure {
+            reason: &reason,
+            errno,
+            section: &program.section,
+            app: &app,
+            module: context.module,
+        });
         ProgramReport {
             stage: Some(stage),
             errno: Some(errno),
@@ -387,17 +411,6 @@ fn is_verdict(log: &VerifierLog<'_>) -> bool {
     })
 }
 
-/// Where the instruction came from: as the compiler recorded it, else as the log shows it.
-fn locate(index: u32, shown: Option<Instruction<'_>>, lines: &LineTable) -> Option<SourceLine> {
-    let from_log = || {
-        let source = shown?.source?;
-        let (file, line) = source.place?;
-        let text = source.text.to_owned();
-        Some(SourceLine { file: file.to_owned(), line, column: None, text })
-    };
-    lines.find(index).cloned().or_else(from_log)
-}
-
 /// The line to blame for what was not released: the end of the program, at `end`, unless the
 /// compiler counts that to the head of the function. Then it is the last line on the way there.
 fn last_line_with(
@@ -412,7 +425,7 @@ fn last_line_with(
         return Some(end.clone());
     }
     let mut path = log.path().rev();
-    let after = path.find_map(|at| locate(at.index, Some(at), lines).filter(is_after));
+    let after = path.find_map(|at| lines.locate(at.index, Some(at)).filter(is_after));
     Some(after.unwrap_or_else(|| end.clone()))
 }
 
@@ -443,19 +456,4 @@ fn describe(errno: i32) -> String {
         Some((text, _)) => text.to_lowercase(),
         None => text,
     }
-}
-
-/// What libbpf was doing when it gave up, by the reason that it gave.
-fn failed_stage(reason: &str) -> Stage {
-    const STAGES: [(&str, Stage); 7] = [
-        ("extern (", Stage::Kfunc),
-        ("extern '", Stage::Kfunc),
-        (": relo #", Stage::Relocation),
-        ("relocat", Stage::Relocation),
-        ("map '", Stage::Map),
-        ("struct_ops", Stage::Map),
-        ("BTF", Stage::Btf),
-    ];
-    let stage = STAGES.iter().find(|(text, _)| reason.contains(text));
-    stage.map_or(Stage::Load, |(_, stage)| *stage)
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use libtest_mimic::{Failed, Trial};
+use ufunc_tests::Setup;
 
 /// The checkout.
 pub(crate) fn checkout() -> PathBuf {
@@ -172,13 +173,15 @@ impl KernelLog {
     }
 }
 
-/// Runs `loader` with `arguments`, in the checkout.
-pub(crate) fn loader<S: AsRef<std::ffi::OsStr>>(
-    arguments: impl IntoIterator<Item = S>,
-) -> Result<Output> {
+/// What `scripts/test` built of the checkout.
+pub(crate) fn setup() -> Setup {
     let loader = std::env::var_os("UFUNC_LOADER").map(PathBuf::from);
-    let loader = loader.unwrap_or_else(|| checkout().join("target/debug/loader"));
-    run(Command::new(loader).args(arguments).current_dir(checkout()))
+    Setup {
+        loader: loader.unwrap_or_else(|| checkout().join("target/debug/loader")),
+        host_sources: checkout().join("examples"),
+        hosts: checkout().join("examples"),
+        objects: checkout().join("bpf"),
+    }
 }
 
 /// Runs `command` to its end.

@@ -16,8 +16,8 @@ use ufunc_gen::ko::{self, Kernel};
 use ufunc_gen::module;
 use ufunc_gen::ufunc::{self, Choice};
 
-use crate::guest::{KernelLog, Maker, built, checkout, run, text, trial};
-use crate::verdicts::{Expectation, LENDERS, object_of, sources, verify};
+use crate::guest::{KernelLog, Maker, built, checkout, run, setup, text, trial};
+use crate::verdicts::{LENDERS, programs, verify};
 
 const CYCLES: u32 = 500;
 
@@ -183,15 +183,15 @@ fn same_verdicts() -> Result<()> {
 fn all_verdicts(host: &str) -> Result<Vec<String>> {
     let app = checkout().join("examples").join(host);
     let mut verdicts = Vec::new();
-    for source in sources()? {
-        if Expectation::read(&source)?.host == host {
-            let verdict = verify(&object_of(&source), &app)?;
-            let program = &verdict.programs()?[0];
+    for program in programs()? {
+        if program.cases.iter().any(|case| case.host == host) {
+            let verdict = verify(&setup().object(&program), &app)?;
+            let judged = &verdict.programs()?[0];
             // How long it took is in the log, and differs each time.
-            let log = program["log"].as_str().unwrap_or_default();
+            let log = judged["log"].as_str().unwrap_or_default();
             let log = log.lines().filter(|line| !line.starts_with("verification time"));
             let log = log.collect::<Vec<_>>().join("\n");
-            verdicts.push(format!("{}: {} {log}", source.display(), verdict.status));
+            verdicts.push(format!("{}: {} {log}", program.name, verdict.status));
         }
     }
     Ok(verdicts)

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every program in `bpf/` gets the verdict that its header comment expects.
+//! Every program in `bpf/` gets the verdict that its header comment expects, and does, attached,
+//! what that says.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
-use serde_json::Value;
+use ufunc_tests::verdict::Verdict;
+use ufunc_tests::{Program, attached, pinned, verdict};
 
-use crate::guest::{Maker, Module, built, checkout, loader, text, trial};
-
-/// What a program's header comment says.
-pub(crate) struct Expectation {
-    /// The example whose extension it is.
-    pub(crate) host: String,
-    /// Texts of which one must be in the verifier's log; `None` if the program is accepted.
-    rejected_with: Option<Vec<String>>,
-}
+use crate::guest::{Maker, Module, built, checkout, setup, trial};
 
 /// The examples that lend something, and so have a module.
 pub(crate) const LENDERS: [&str; 2] = ["annotated", "btf-base-complete"];
@@ -31,117 +24,47 @@ pub(crate) fn print_table() {
     table.iter().for_each(|line| println!("verdict\t{line}"));
 }
 
-/// The sources of all programs, in order.
-pub(crate) fn sources() -> Result<Vec<PathBuf>> {
-    let mut sources = Vec::new();
-    for entry in fs::read_dir(checkout().join("bpf"))? {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(".bpf.c") {
-            sources.push(path);
-        }
-    }
-    sources.sort();
-    ensure!(!sources.is_empty(), "there are no programs in bpf/");
-    Ok(sources)
+/// All programs, in order.
+pub(crate) fn programs() -> Result<Vec<Program>> {
+    Program::all(&checkout().join("bpf"))
 }
 
 pub(crate) fn trials(maker: Maker) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
-    for source in sources()? {
-        let expectation = Expectation::read(&source)?;
-        let name = format!("verdict::{}", name_of(&source));
-        trials.push(trial(name, move || check(maker, &source, &expectation)));
+    for program in programs()? {
+        let name = format!("verdict::{}", program.name);
+        let is_attached = program.cases.iter().any(|case| !case.signs.is_empty());
+        // How programs are attached has nothing to do with where modules come from.
+        if is_attached && maker == Maker::Kbuild {
+            let program = program.clone();
+            let name = format!("attached::{}", program.name);
+            trials.push(trial(name, move || attached::check(&setup(), &program)));
+        }
+        trials.push(trial(name, move || check(maker, &program)));
     }
     trials.push(trial("verdict::without_the_module", without_the_module));
     if maker == Maker::Kbuild {
+        trials.push(trial("attached::pinned_and_mapped", || pinned::check(&setup())));
         trials.push(trial("verdict::module_of_another_build", module_of_another_build));
     }
     Ok(trials)
 }
 
-/// What a program is called.
-fn name_of(source: &Path) -> String {
-    let name = source.file_name().map(|name| name.to_string_lossy().into_owned());
-    name.unwrap_or_default().trim_end_matches(".bpf.c").to_owned()
-}
-
-impl Expectation {
-    pub(crate) fn read(source: &Path) -> Result<Self> {
-        let text = fs::read_to_string(source)?;
-        let field = |name: &str| {
-            let lines = text.lines().map(|line| line.trim_start_matches([' ', '*']));
-            lines.filter_map(|line| line.strip_prefix(name)).map(str::trim).next()
-        };
-        let context = || format!("{} says neither host: nor expect:", source.display());
-        let host = field("host:").with_context(context)?.to_owned();
-        let rejected_with = match field("expect:").with_context(context)? {
-            "accepted" => None,
-            verdict => {
-                let texts = verdict.strip_prefix("rejected:").with_context(|| {
-                    format!("{} expects {verdict:?}, which is no verdict", source.display())
-                })?;
-                Some(texts.split(" | ").map(|text| text.trim().to_owned()).collect())
-            }
-        };
-        Ok(Expectation { host, rejected_with })
-    }
-}
-
-pub(crate) fn object_of(source: &Path) -> PathBuf {
-    source.with_extension("o")
-}
-
-fn check(maker: Maker, source: &Path, expectation: &Expectation) -> Result<()> {
-    let host = expectation.host.as_str();
-    let module = LENDERS.contains(&host).then(|| maker.load(host)).transpose()?;
-    let host = checkout().join("examples").join(host);
-    let object = object_of(source);
-    let verdict = verify(&object, &host)?;
+/// With the module of the program's host, if that lends something.
+fn check(maker: Maker, program: &Program) -> Result<()> {
+    let lender = program.cases.iter().find(|case| LENDERS.contains(&case.host.as_str()));
+    let module = lender.map(|case| maker.load(&case.host)).transpose()?;
+    let judged = verdict::check(&setup(), program)?;
     drop(module);
-    let program = &verdict.programs()?[0];
-    let reason = program["reason"].as_str().unwrap_or_default();
-    let line =
-        format!("{}\t{}\t{reason}", name_of(source), program["verdict"].as_str().unwrap_or("?"));
+    let said = |field: &str| judged[field].as_str().unwrap_or_default().to_owned();
+    let line = format!("{}\t{}\t{}", program.name, said("verdict"), said("reason"));
     TABLE.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-    match (&expectation.rejected_with, verdict.status) {
-        (None, 0) => Ok(()),
-        (Some(texts), 1) => {
-            let log = program["log"].as_str().unwrap_or_default();
-            ensure!(
-                texts.iter().any(|text| log.contains(text)),
-                "rejected, but not with any of {texts:?}:\n{log}"
-            );
-            ensure!(program["reason"].is_string(), "no reason is given: {program}");
-            ensure!(program["source"]["line"].is_u64(), "no source line is given: {program}");
-            Ok(())
-        }
-        (_, status) => bail!("exit status {status}, which was not expected: {}", verdict.json),
-    }
+    Ok(())
 }
 
-/// What `loader verify --json` said.
-pub(crate) struct Verdict {
-    pub(crate) status: i32,
-    json: Value,
-}
-
-impl Verdict {
-    pub(crate) fn programs(&self) -> Result<&Vec<Value>> {
-        let programs = self.json["programs"].as_array();
-        let programs = programs.with_context(|| format!("no programs in {}", self.json))?;
-        ensure!(!programs.is_empty(), "no program was judged: {}", self.json);
-        Ok(programs)
-    }
-}
-
+/// Has `object` judged for `host`.
 pub(crate) fn verify(object: &Path, host: &Path) -> Result<Verdict> {
-    let arguments = [Path::new("verify"), object, Path::new("--app"), host, Path::new("--json")];
-    let output = loader(arguments)?;
-    let json = serde_json::from_slice(&output.stdout).with_context(|| {
-        format!("loader printed no JSON: {}{}", text(&output.stdout), text(&output.stderr))
-    })?;
-    let status = output.status.code().context("loader was killed")?;
-    Ok(Verdict { status, json })
+    Verdict::of(&setup(), object, host)
 }
 
 fn without_the_module() -> Result<()> {

@@ -20,6 +20,9 @@ const UNJUDGED: Style = AnsiColor::BrightYellow.on_default().bold();
 const STRONG: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
 
+/// How many branches are shown of a long way: the last ones, which are near the mistake.
+const FORKS_SHOWN: usize = 6;
+
 /// How far the text below a program's line is indented.
 const INDENT: &str = "  ";
 
@@ -104,12 +107,8 @@ fn write_program(program: &ProgramReport, out: &mut impl Write) -> io::Result<()
     write!(out, "{style}{}{style:#}  {STRONG}{name}{STRONG:#}", program.verdict.name())?;
     writeln!(out, "  {FAINT}({section}){FAINT:#}")?;
     let Some(reason) = &program.reason else { return Ok(()) };
-    match program.stage.filter(|_| program.verdict == Verdict::Unjudged) {
-        Some(stage) => {
-            writeln!(out, "{INDENT}failed at {}: {}", stage.describe(), printable(reason))?
-        }
-        None => writeln!(out, "{INDENT}{}", printable(reason))?,
-    }
+    let stage = program.stage.map(|stage| format!("{}: ", stage.describe())).unwrap_or_default();
+    writeln!(out, "{INDENT}{stage}{}", printable(reason))?;
     for line in explanation(program).lines() {
         writeln!(out, "{INDENT}{line}")?;
     }
@@ -127,6 +126,11 @@ fn explanation(program: &ProgramReport) -> String {
         };
         group = add_line(group, source, function.as_deref(), Some(&label), AnnotationKind::Context);
     }
+    let hidden = program.path.len().saturating_sub(FORKS_SHOWN);
+    for fork in &program.path[hidden..] {
+        let label = fork.describe();
+        group = add_line(group, &fork.source, None, Some(&label), AnnotationKind::Context);
+    }
     let meaning = program.meaning.as_deref();
     match &program.source {
         Some(source) => {
@@ -134,8 +138,10 @@ fn explanation(program: &ProgramReport) -> String {
         }
         None => group = group.elements(meaning.map(|text| Level::NOTE.message(printable(text)))),
     }
-    group =
-        group.elements(program.help.as_deref().map(|text| Level::HELP.message(printable(text))));
+    let reproduce = program.reproduce.as_deref().map(|command| format!("to reproduce: {command}"));
+    group = group
+        .elements(program.help.as_deref().map(|text| Level::HELP.message(printable(text))))
+        .elements(reproduce.map(|text| Level::NOTE.message(printable(&text).into_owned())));
     if group.is_empty() {
         return String::new();
     }
@@ -232,6 +238,7 @@ mod tests {
     use super::*;
     use crate::modules::LoadedModule;
     use crate::report::{HostReport, Stage};
+    use crate::way::Fork;
     use ufunc_gen::metadata::{BuildId, ModuleMetadata, Role, UfuncMetadata};
 
     fn line(line: u32, text: &str) -> Option<SourceLine> {
@@ -242,17 +249,7 @@ mod tests {
         ProgramReport {
             name: "add_test".into(),
             section: "uprobe/app:add_test".into(),
-            verdict,
-            stage: None,
-            errno: None,
-            reason: None,
-            source: None,
-            acquired_at: None,
-            meaning: None,
-            help: None,
-            statistics: None,
-            log: None,
-            libbpf: Vec::new(),
+            ..ProgramReport::empty(verdict)
         }
     }
 
@@ -277,6 +274,7 @@ mod tests {
             warnings: Vec::new(),
             programs,
             failure: None,
+            reproduce: None,
         }
     }
 
@@ -287,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_is_shown_with_both_lines() {
+    fn a_leak_is_shown_with_the_way_to_it() {
         let rejected = ProgramReport {
             stage: Some(Stage::Verification),
             reason: Some("Unreleased reference id=2 alloc_insn=0".into()),
@@ -298,16 +296,27 @@ mod tests {
             }),
             meaning: Some("the program can end here".into()),
             help: Some("release it with my_free_data on every path".into()),
+            path: vec![Fork {
+                source: line(20, "\tif (d->a < 0)").unwrap(),
+                holds: Some(true),
+                goes_on_at: None,
+            }],
+            reproduce: Some("loader verify leak.bpf.o --app 'my app'".into()),
             ..program(Verdict::Rejected)
         };
         let expected = "\
 app (build-id 5d41), module ufunc: my_alloc_data
 rejected  add_test  (uprobe/app:add_test)
-  Unreleased reference id=2 alloc_insn=0
+  verification: Unreleased reference id=2 alloc_insn=0
     --> leak.bpf.c:18:19
      |
   18 |     struct data *d = my_alloc_data();
      |                      ------------- acquired here by my_alloc_data
+     |
+    ::: leak.bpf.c:20:2
+     |
+  20 |     if (d->a < 0)
+     |     ------------- when this is true
      |
     ::: leak.bpf.c:21:2
      |
@@ -315,6 +324,7 @@ rejected  add_test  (uprobe/app:add_test)
      |     ^^^^^^^^^ the program can end here
      |
      = help: release it with my_free_data on every path
+     = note: to reproduce: loader verify leak.bpf.o --app 'my app'
 
 1 program: 0 accepted, 1 rejected
 ";
@@ -338,7 +348,7 @@ rejected  add_test  (uprobe/app:add_test)
 app (no build-id)
 accepted  add_test  (uprobe/app:add_test)
 unjudged  add_test  (uprobe/app:add_test)
-  failed at creating maps: map 'm': failed to create
+  map creation: map 'm': failed to create
 
 rejected  add_test  (uprobe/app:add_test)
   unreachable insn 1

@@ -7,11 +7,20 @@ use serde::Serialize;
 
 use super::{ProgramReport, Report, Stage, Verdict, overall};
 use crate::source::SourceLine;
+use crate::way::Fork;
 
-/// The document that `--json` prints. All fields are always there, `null` where nothing is known;
-/// further ones may be added.
+/// The form of the document. It grows when a field goes, or begins to mean something else; further
+/// fields may come without that.
+pub const VERSION: u32 = 1;
+
+/// The document that `--json` prints, which `docs/json.md` describes. All fields are always there,
+/// `null` where nothing is known.
 #[derive(Debug, Serialize)]
 pub struct Document<'a> {
+    /// The form of the document, [`VERSION`].
+    pub version: u32,
+    /// Release of the running kernel, as of `uname -r`.
+    pub kernel: Option<String>,
     /// The application's file, as given: the first of `hosts`.
     pub app: Option<String>,
     /// Its build-id, in hexadecimal.
@@ -32,6 +41,8 @@ pub struct Document<'a> {
     pub stage: Option<Stage>,
     /// Why nothing could be judged.
     pub error: Option<String>,
+    /// The command that shows this again, for a shell in the same folder.
+    pub reproduce: Option<&'a str>,
     /// The programs, in the order of the object; empty if there is an `error`.
     pub programs: Vec<Program<'a>>,
 }
@@ -49,6 +60,8 @@ pub struct Host {
 /// libraries.
 #[derive(Debug, Serialize)]
 pub struct Combinations<'a> {
+    /// The form of the document, [`VERSION`].
+    pub version: u32,
     /// The BPF object, as given.
     pub object: String,
     /// `rejected` if it is for one of them; else `unjudged` if it is for one; else `accepted`.
@@ -66,7 +79,8 @@ pub struct Program<'a> {
     pub section: &'a str,
     /// `accepted`, `rejected` or `unjudged`.
     pub verdict: Verdict,
-    /// Where it failed: `open`, `btf`, `kfunc`, `relocation`, `map`, `load` or `verification`.
+    /// Where it failed: `open`, `btf`, `relocation`, `map`, `kfunc`, `verification` or
+    /// `attach`.
     pub stage: Option<Stage>,
     /// The kernel's error number, positive: 22 is EINVAL.
     pub errno: Option<i32>,
@@ -80,8 +94,12 @@ pub struct Program<'a> {
     pub acquired_at: Option<&'a SourceLine>,
     /// The function that was called there.
     pub acquired_by: Option<&'a str>,
+    /// The branches that were taken between there and `source`.
+    pub path: &'a [Fork],
     /// What to do.
     pub help: Option<&'a str>,
+    /// The command that shows this again, for a shell in the same folder.
+    pub reproduce: Option<&'a str>,
     /// Instructions that the verifier went through, on all paths.
     pub insns: Option<u64>,
     /// States that the verifier kept.
@@ -100,6 +118,8 @@ impl<'a> Document<'a> {
         });
         let hosts: Vec<_> = hosts.collect();
         Document {
+            version: VERSION,
+            kernel: kernel_release(),
             app: hosts.first().map(|host| host.path.clone()),
             build_id: hosts.first().and_then(|host| host.build_id.clone()),
             hosts,
@@ -110,6 +130,7 @@ impl<'a> Document<'a> {
             warnings: &report.warnings,
             stage: failure.map(|failure| failure.stage),
             error: failure.map(|failure| format!("{:#}", failure.error)),
+            reproduce: report.reproduce.as_deref(),
             programs: report.programs.iter().map(|program| Program::new(program, &log)).collect(),
         }
     }
@@ -126,6 +147,7 @@ pub fn write(
         reports => {
             let object = reports.first().map(|report| report.object.to_string_lossy().into_owned());
             let document = Combinations {
+                version: VERSION,
                 object: object.unwrap_or_default(),
                 verdict: overall(reports),
                 combinations: reports.iter().map(|report| Document::new(report, &log)).collect(),
@@ -150,10 +172,17 @@ impl<'a> Program<'a> {
             source: program.source.as_ref(),
             acquired_at: acquired.and_then(|acquired| acquired.source.as_ref()),
             acquired_by: acquired.and_then(|acquired| acquired.function.as_deref()),
+            path: &program.path,
             help: program.help.as_deref(),
+            reproduce: program.reproduce.as_deref(),
             insns: program.statistics.map(|statistics| statistics.processed_insns),
             total_states: program.statistics.map(|statistics| statistics.total_states),
             log: program.log.as_deref().and_then(log),
         }
     }
+}
+
+fn kernel_release() -> Option<String> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(release.trim_end().to_owned())
 }

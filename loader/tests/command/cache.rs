@@ -35,7 +35,9 @@ fn the_same_is_said_with_and_without() {
         let before = kept(&cache);
         for _ in 0..2 {
             let again = report(&object, &app, &cache, &["-v", "--log", "none"]);
-            assert_eq!((&again.stdout, &again.stderr), (&fresh.stdout, &fresh.stderr));
+            // The command to reproduce it differs, as the commands do.
+            let fresh_text = fresh.stdout.replace(" --no-cache", "");
+            assert_eq!((&again.stdout, &again.stderr), (&fresh_text, &fresh.stderr));
         }
         assert_eq!(kept(&cache).len(), before.len() + 1);
     }

@@ -31,6 +31,9 @@ fn assert_unjudged(object: &Path, app: &Path, parts: &[&str]) {
     assert_eq!(document["programs"], serde_json::json!([]));
     let error = document["error"].as_str().unwrap();
     assert_eq!(run.stderr.trim_end(), format!("error: {error}"));
+    assert!(text(&document["reproduce"]).starts_with(LOADER), "{document}");
+    let csv = verify_for(object, app, &["--csv"]);
+    assert_eq!((csv.status, csv.stdout.lines().count()), (Some(2), 1), "{csv:?}");
 }
 
 #[test]
@@ -45,11 +48,12 @@ fn help_teaches() {
 
 #[test]
 fn wrong_usage_is_status_2() {
-    let wrong: [&[&str]; 5] = [
+    let wrong: [&[&str]; 6] = [
         &[],
         &["verify"],
         &["verify", "a.o"],
         &["verify", "a.o", "--app", "b", "--log", "some"],
+        &["verify", "a.o", "--app", "b", "--json", "--csv"],
         &["judge"],
     ];
     for arguments in wrong {

@@ -27,7 +27,7 @@ fn accepted_programs_are_status_0() {
         assert_eq!(program["verdict"], "accepted", "{program}");
         assert_eq!(program["section"], section);
         assert!(program["insns"].as_u64().is_some_and(|insns| insns > 0), "{program}");
-        for field in ["stage", "errno", "reason", "source", "acquired_at", "help"] {
+        for field in ["stage", "errno", "reason", "source", "acquired_at", "meaning", "help"] {
             assert_eq!(program[field], Value::Null, "{field} of {program}");
         }
     }
@@ -61,6 +61,8 @@ fn one_rejection_does_not_hide_the_rest() {
     assert_eq!(leak["acquired_by"], "bpf_ringbuf_reserve");
     assert!(text(&leak["acquired_at"]["text"]).contains("bpf_ringbuf_reserve("), "{leak}");
     assert!(text(&leak["help"]).contains("bpf_ringbuf_submit or bpf_ringbuf_discard"), "{leak}");
+    let [fork] = leak["path"].as_array().unwrap().as_slice() else { panic!("{leak}") };
+    assert_eq!((&fork["source"]["text"], &fork["holds"]), (&"\tif (!event)".into(), &false.into()));
 }
 
 #[test]
@@ -129,7 +131,7 @@ fn what_never_came_to_the_verifier_is_not_rejected() {
     let (status, document) = judge(&work.compile("unknown_section"), &[]);
     assert_eq!(status, 2, "{document}");
     let what = program(&document, "what");
-    assert_eq!((&what["verdict"], &what["stage"]), (&"unjudged".into(), &"load".into()));
+    assert_eq!((&what["verdict"], &what["stage"]), (&"unjudged".into(), &"open".into()));
     assert!(text(&what["reason"]).contains("section name 'nonsense'"), "{what}");
     assert_eq!(program(&document, "fine")["verdict"], "accepted");
 }
@@ -143,10 +145,11 @@ fn the_text_shows_the_lines() {
     assert_eq!(run.stderr, "");
     assert!(!run.stdout.contains('\x1b'), "colours where there is no terminal: {run:?}");
     for part in [
-        "\nrejected  leak  (uprobe)\n  Unreleased reference ",
+        "\nrejected  leak  (uprobe)\n  verification: Unreleased reference ",
         "rejected.bpf.c:20:",
         "long *event = bpf_ringbuf_reserve(",
         "acquired here by bpf_ringbuf_reserve",
+        "when this is false",
         "= help: release it with bpf_ringbuf_submit or bpf_ringbuf_discard on every path",
         "\naccepted  fine  (uprobe)\n",
         "\n6 programs: 1 accepted, 5 rejected\n",
@@ -206,4 +209,108 @@ fn a_report_that_cannot_be_written_is_an_error() {
     let run = Run::from(output);
     assert_eq!(run.status, Some(2), "{run:?}");
     assert!(run.stderr.contains("failed to write the report"), "{run:?}");
+}
+
+/// Runs the command that a result names, and returns what it prints.
+#[track_caller]
+fn reproduced(command: &str, folder: &Path) -> Run {
+    let output = Command::new("sh").args(["-c", command]).current_dir(folder).output();
+    Run::from(output.unwrap())
+}
+
+#[test]
+fn a_result_names_the_command_that_shows_it_again() {
+    let work = Workspace::new();
+    let folder = work.path("it's here");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(work.compile("rejected"), folder.join("a b.o")).unwrap();
+    let output = Command::new(LOADER)
+        .args(["verify", "a b.o", "--app", LOADER, "--json", "--log=none"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let whole = reproduced(text(&document["reproduce"]), &folder);
+    assert_eq!(whole.status, Some(1), "{whole:?}");
+    assert!(whole.stdout.contains("6 programs: 1 accepted, 5 rejected"), "{whole:?}");
+    let leak = program(&document, "leak");
+    let alone = reproduced(text(&leak["reproduce"]), &folder);
+    assert_eq!(alone.status, Some(1), "{alone:?}");
+    assert!(alone.stdout.contains(text(&leak["reason"])), "{alone:?}");
+    assert!(alone.stdout.contains("1 program: 0 accepted, 1 rejected"), "{alone:?}");
+    // The text names it too.
+    assert!(alone.stdout.contains("= note: to reproduce: "), "{alone:?}");
+}
+
+#[test]
+fn only_the_programs_that_are_asked_for_are_judged() {
+    let work = Workspace::new();
+    let object = work.compile("rejected");
+    let (status, document) = judge(&object, &["--program", "fine"]);
+    assert_eq!((status, document["programs"].as_array().unwrap().len()), (0, 1), "{document}");
+    let run = verify(&object, &["--program", "absent"]);
+    assert_eq!(run.status, Some(2), "{run:?}");
+    assert!(run.stderr.contains("has no program absent; it has leak, "), "{run:?}");
+}
+
+#[test]
+fn the_numbers_are_to_be_had_as_veristat_writes_them() {
+    let work = Workspace::new();
+    let run = verify(&work.compile("rejected"), &["--csv"]);
+    assert_eq!((run.status, run.stderr.as_str()), (Some(1), ""), "{run:?}");
+    let mut rows = run.stdout.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = rows.next().unwrap();
+    assert_eq!(header[..4], ["file_name", "prog_name", "verdict", "duration"]);
+    let rows: Vec<_> = rows.collect();
+    assert_eq!(rows.len(), 6);
+    for row in rows {
+        assert_eq!(row.len(), header.len());
+        let field = |name: &str| row[header.iter().position(|column| *column == name).unwrap()];
+        assert_eq!((field("file_name"), field("prog_type")), ("rejected.bpf.o", "kprobe"));
+        let is_accepted = field("prog_name") == "fine";
+        assert_eq!(field("verdict"), if is_accepted { "success" } else { "failure" });
+        let is_jited = field("prog_size_jited").parse::<u64>().unwrap() > 0;
+        assert_eq!(is_jited, is_accepted, "{row:?}");
+        assert!(field("prog_size").parse::<u64>().unwrap() > 0, "{row:?}");
+        assert_eq!(field("mem_peak"), "-1");
+    }
+}
+
+/// `docs/json.md` describes every field, and no other.
+#[test]
+fn the_document_is_as_described() {
+    let work = Workspace::new();
+    let (_, document) = judge(&work.compile("rejected"), &[]);
+    let leak = program(&document, "leak");
+    let path = format!("{}/../docs/json.md", env!("CARGO_MANIFEST_DIR"));
+    let description = fs::read_to_string(path).unwrap();
+    let tables = description.split("\n## ").nth(1).unwrap().split("| --- | --- | --- |").skip(1);
+    let described: Vec<Vec<(&str, &str)>> = tables
+        .map(|table| {
+            let rows =
+                table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+            rows.map(|(field, rest)| (field, rest.split(" | ").next().unwrap())).collect()
+        })
+        .collect();
+    let objects = [&document, leak, &leak["path"][0]];
+    assert_eq!(described.len(), objects.len());
+    for (object, fields) in objects.into_iter().zip(described) {
+        let object = object.as_object().unwrap();
+        let mut names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        let mut found: Vec<_> = object.keys().map(String::as_str).collect();
+        found.sort_unstable();
+        assert_eq!(found, names);
+        for (name, kind) in fields {
+            let is_as_described = match &object[name] {
+                Value::Null => true,
+                Value::Bool(_) => kind == "boolean",
+                Value::Number(_) => kind == "number",
+                Value::String(_) => kind == "string",
+                Value::Array(_) => kind == "array",
+                Value::Object(_) => kind == "object",
+            };
+            assert!(is_as_described, "{name} is no {kind}: {}", object[name]);
+        }
+    }
 }
