@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Arithmetic.
 
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder as _, Type, Value, types};
 
 use super::Translator;
@@ -55,8 +54,8 @@ impl Translator<'_, '_> {
             Alu::ArithmeticShiftRight => ins.sshr(left, right),
             Alu::Div => self.divide(width, left, right, divisor),
             Alu::SignedDiv => self.divide_signed(width, left, right, divisor),
-            Alu::Mod => self.remainder(width, left, right, divisor, false),
-            Alu::SignedMod => self.remainder(width, left, right, divisor, true),
+            Alu::Mod => self.remainder(width, left, right, divisor),
+            Alu::SignedMod => self.remainder_signed(width, left, right, divisor),
         }
     }
 
@@ -80,6 +79,9 @@ impl Translator<'_, '_> {
     }
 
     /// So it does when signed; and the smallest number divided by -1 is itself.
+    ///
+    /// Cranelift's signed division traps there, and of the smallest number as a constant divisor it
+    /// makes its opposite (0.123). Unsigned division of the magnitudes does neither.
     fn divide_signed(
         &mut self,
         width: Width,
@@ -87,47 +89,53 @@ impl Translator<'_, '_> {
         right: Value,
         known: Option<i32>,
     ) -> Value {
+        let (left_sign, right_sign) = (self.sign(width, left), self.sign(width, right));
+        let left = self.negate_if(left_sign, left);
+        let right = self.negate_if(right_sign, right);
+        let quotient = self.divide(width, left, right, known);
+        let sign = self.builder.ins().bxor(left_sign, right_sign);
+        self.negate_if(sign, quotient)
+    }
+
+    /// What remains of a division by zero is the dividend.
+    fn remainder(&mut self, width: Width, left: Value, right: Value, known: Option<i32>) -> Value {
         match known {
-            Some(0) => self.small(width, 0),
-            Some(-1) => self.builder.ins().ineg(left),
-            Some(_) => self.builder.ins().sdiv(left, right),
+            Some(0) => left,
+            Some(_) => self.builder.ins().urem(left, right),
             None => {
-                let (zero, one) = (self.small(width, 0), self.small(width, 1));
-                let is_minus_one = self.builder.ins().icmp_imm(IntCC::Equal, right, -1);
+                let one = self.small(width, 1);
                 let safe = self.builder.ins().select(right, right, one);
-                let safe = self.builder.ins().select(is_minus_one, one, safe);
-                let quotient = self.builder.ins().sdiv(left, safe);
-                let negated = self.builder.ins().ineg(left);
-                let quotient = self.builder.ins().select(is_minus_one, negated, quotient);
-                self.builder.ins().select(right, quotient, zero)
+                let remainder = self.builder.ins().urem(left, safe);
+                self.builder.ins().select(right, remainder, left)
             }
         }
     }
 
-    /// What remains of a division by zero is the dividend, and 0 of one by -1.
-    fn remainder(
+    /// The sign of what remains is the dividend's.
+    fn remainder_signed(
         &mut self,
         width: Width,
         left: Value,
         right: Value,
         known: Option<i32>,
-        signed: bool,
     ) -> Value {
-        let divided = |this: &mut Self, right| {
-            let ins = this.builder.ins();
-            if signed { ins.srem(left, right) } else { ins.urem(left, right) }
-        };
-        match known {
-            Some(0) => left,
-            Some(-1) if signed => self.small(width, 0),
-            Some(_) => divided(self, right),
-            None => {
-                let one = self.small(width, 1);
-                let safe = self.builder.ins().select(right, right, one);
-                let remainder = divided(self, safe);
-                self.builder.ins().select(right, remainder, left)
-            }
-        }
+        let (left_sign, right_sign) = (self.sign(width, left), self.sign(width, right));
+        let left = self.negate_if(left_sign, left);
+        let right = self.negate_if(right_sign, right);
+        let remainder = self.remainder(width, left, right, known);
+        self.negate_if(left_sign, remainder)
+    }
+
+    /// -1 for a negative number, else 0.
+    fn sign(&mut self, width: Width, value: Value) -> Value {
+        let bits = i64::from(width_type(width).bits());
+        self.builder.ins().sshr_imm(value, bits - 1)
+    }
+
+    /// The value, negated if `sign` is -1.
+    fn negate_if(&mut self, sign: Value, value: Value) -> Value {
+        let flipped = self.builder.ins().bxor(value, sign);
+        self.builder.ins().isub(flipped, sign)
     }
 
     pub(super) fn negate(&mut self, width: Width, dst: Register) {

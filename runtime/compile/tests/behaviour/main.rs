@@ -7,6 +7,7 @@ mod asm;
 mod calls;
 mod common;
 mod context;
+mod edges;
 mod faults;
 mod flow;
 mod hostile;
