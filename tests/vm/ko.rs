@@ -35,7 +35,7 @@ pub(crate) fn trials(maker: Maker) -> Result<Vec<Trial>> {
     hosts.sort();
     trials.push(trial("ko::random_functions", move || {
         let load = |host: &std::path::PathBuf| {
-            Loaded::new(&make(host, "random", |_| {})?, "random")
+            Loaded::new(&make(host, "random_ufuncs", |_| {})?, "random_ufuncs")
                 .and_then(Loaded::unload)
                 .with_context(|| format!("with {}", host.display()))
         };
