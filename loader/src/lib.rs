@@ -22,11 +22,13 @@
 //! 5. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
 //!    words of the application, and [`report`] writes it down for people and for programs.
 
+pub mod attach;
 mod attempt;
 mod capability;
 pub mod explain;
 pub mod host;
 pub mod host_types;
+pub mod links;
 mod messages;
 pub mod modules;
 pub mod object;

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Loads the programs of an object, all of them together.
+//!
+//! Programs in an application are fitted to its types, those on hooks of the kernel to the kernel's.
+//! libbpf fits an object as a whole; so one that has both kinds is opened twice, each time with the
+//! programs of one kind, and the second shares the maps of the first.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::path::Path;
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result, anyhow};
+use libbpf_rs::{
+    Map, MapCore as _, MapType, Object, ObjectBuilder, OpenObject, Program, ProgramMut,
+};
+
+use super::plan::{Plan, Planned};
+use super::value::Types;
+use super::{raw, slots};
+use crate::messages::{self, Message, capture};
+use crate::object::BpfObject;
+
+/// Why an object was not loaded.
+#[derive(Debug)]
+pub(crate) enum LoadError {
+    /// libbpf or the kernel did not take it; what libbpf said.
+    Refused(Vec<Message>),
+    /// Something else went wrong.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for LoadError {
+    fn from(error: anyhow::Error) -> Self {
+        LoadError::Failed(error)
+    }
+}
+
+/// An object whose programs are in the kernel.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// One or two: all maps are the first one's.
+    parts: Vec<Object>,
+    /// The object's types.
+    pub(crate) types: Rc<Types>,
+    /// What libbpf said.
+    pub(crate) messages: Vec<Message>,
+}
+
+impl Loaded {
+    /// Loads the programs that `plan` has; those in an application are fitted to the types in the
+    /// file `host_types`, if there is one.
+    pub(crate) fn new(
+        object: &BpfObject,
+        plan: &Plan,
+        host_types: Option<&Path>,
+    ) -> Result<Loaded, LoadError> {
+        let fitted = |planned: &Planned| host_types.is_some() && planned.section.is_user();
+        let is_mixed = plan.programs.iter().any(fitted) && !plan.programs.iter().all(fitted);
+        let own_types = Types::read(&object.btf)?;
+        let slots = slots::slots(&object.bytes, &own_types)?;
+        let stripped;
+        let bytes = if is_mixed && !slots.is_empty() {
+            stripped = slots::without_slots(&object.bytes)?;
+            &stripped
+        } else {
+            &object.bytes
+        };
+        let kinds: &[bool] = if is_mixed { &[true, false] } else { &[true] };
+        let (mut parts, mut said) = (Vec::<Object>::new(), Vec::new());
+        for &first in kinds {
+            let is_part = |planned: &&Planned| !is_mixed || fitted(planned) == first;
+            let selected: Vec<&Planned> = plan.programs.iter().filter(is_part).collect();
+            let types = host_types.filter(|_| selected.iter().any(|planned| fitted(planned)));
+            let (part, mut messages) =
+                capture(|| load(object, bytes, &selected, types, parts.first()));
+            said.append(&mut messages);
+            match part {
+                Ok(part) => parts.push(part),
+                Err(LoadError::Refused(_)) => return Err(LoadError::Refused(said)),
+                Err(error) => return Err(error),
+            }
+        }
+        let types = match parts.first().map(raw::object_btf) {
+            Some(btf) if !btf.is_empty() => Types::read(&btf)?,
+            _ => own_types,
+        };
+        let loaded = Loaded { parts, types: Rc::new(types), messages: said };
+        if is_mixed {
+            loaded.fill(&slots)?;
+        }
+        Ok(loaded)
+    }
+
+    /// The programs that are loaded.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = Program<'_>> {
+        self.parts.iter().flat_map(Object::progs).filter(|program| program.autoload())
+    }
+
+    /// The loaded program of that name.
+    pub(crate) fn program(&self, name: &str) -> Option<Program<'_>> {
+        self.programs().find(|program| program.name() == OsStr::new(name))
+    }
+
+    /// The same, to be attached.
+    pub(crate) fn program_mut(&self, name: &str) -> Option<ProgramMut<'_>> {
+        let mut programs = self.parts.iter().flat_map(Object::progs_mut);
+        programs.find(|program| program.autoload() && program.name() == OsStr::new(name))
+    }
+
+    /// The maps.
+    pub(crate) fn maps(&self) -> impl Iterator<Item = Map<'_>> {
+        self.parts.iter().take(1).flat_map(Object::maps)
+    }
+
+    /// The map that is called `name`. libbpf puts the object's name before those of global data:
+    /// `.bss` will do for them.
+    ///
+    /// Fails with the names that there are.
+    pub(crate) fn map(&self, name: &str) -> Result<Map<'_>> {
+        let is_called = |map: &Map<'_>| {
+            let found = map.name().to_string_lossy();
+            found == name || name.starts_with('.') && found.ends_with(name)
+        };
+        self.maps().find(is_called).with_context(|| {
+            let names: Vec<String> =
+                self.maps().map(|map| map.name().to_string_lossy().into_owned()).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            match names.as_slice() {
+                [] => format!("the object has no map {name}; it has none"),
+                names => format!(
+                    "the object has no map {name}; it has {}",
+                    crate::report::list(names, "and")
+                ),
+            }
+        })
+    }
+
+    fn fill(&self, slots: &[slots::Slot]) -> Result<()> {
+        for slot in slots {
+            // One that was not to be loaded leaves its slot empty.
+            let Some(program) = self.program(&slot.program) else { continue };
+            slots::fill(&self.map(&slot.map)?, slot, program.as_fd().as_raw_fd())?;
+        }
+        Ok(())
+    }
+}
+
+fn load(
+    object: &BpfObject,
+    bytes: &[u8],
+    selected: &[&Planned],
+    types: Option<&Path>,
+    shared: Option<&Object>,
+) -> Result<Object, LoadError> {
+    let mut builder = ObjectBuilder::default();
+    if let Some(types) = types {
+        builder.btf_custom_path(types).context("failed to name the types")?;
+    }
+    builder.name(object.name()).context("failed to name the object")?;
+    let mut opened = builder.open_memory(bytes).map_err(|_| LoadError::Refused(Vec::new()))?;
+    select(&mut opened, selected)?;
+    mend_event_maps(&mut opened)?;
+    if let Some(shared) = shared {
+        share_maps(&mut opened, shared)?;
+    }
+    opened.load().map_err(|_| LoadError::Refused(Vec::new()))
+}
+
+/// Leaves the `selected` programs as those to be loaded, and says where they go where the kernel
+/// has to know that before.
+fn select(opened: &mut OpenObject, selected: &[&Planned]) -> Result<()> {
+    for mut program in opened.progs_mut() {
+        let planned =
+            selected.iter().find(|planned| program.name() == OsStr::new(&planned.program.name));
+        program.set_autoload(planned.is_some());
+        if let Some(planned) = planned
+            && planned.section.is_bound_at_load()
+            && let Some(target) = planned.completed_target()
+        {
+            program
+                .set_attach_target(0, Some(target.to_owned()))
+                .with_context(|| format!("failed to bind {} to {target}", planned.program.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Ring buffers and perf event arrays may declare the type of their events: the kernel wants to
+/// hear nothing of it.
+fn mend_event_maps(opened: &mut OpenObject) -> Result<()> {
+    const DESCRIPTOR_LEN: u32 = size_of::<i32>() as u32;
+    for mut map in opened.maps_mut() {
+        let sizes = match map.map_type() {
+            MapType::RingBuf => (0, 0),
+            MapType::PerfEventArray => (DESCRIPTOR_LEN, DESCRIPTOR_LEN),
+            _ => continue,
+        };
+        if (map.key_size(), map.value_size()) != sizes {
+            map.set_key_size(sizes.0)
+                .and_then(|()| map.set_value_size(sizes.1))
+                .with_context(|| format!("failed to set the sizes of map {:?}", map.name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Has `opened` use the maps of `shared`, global data among them.
+fn share_maps(opened: &mut OpenObject, shared: &Object) -> Result<()> {
+    let mut used = HashSet::new();
+    for mut map in opened.maps_mut() {
+        let name = map.name().to_owned();
+        let same = shared.maps().find(|other| other.name() == name);
+        // What the first part did not make, neither part needs.
+        let Some(same) = same.filter(|_| used.insert(name.clone())) else { continue };
+        map.reuse_fd(same.as_fd())
+            .map_err(|error| anyhow!(error))
+            .with_context(|| format!("failed to share map {}", name.to_string_lossy()))?;
+    }
+    Ok(())
+}
+
+/// Why libbpf did not take an object, from what it said.
+pub(crate) fn reasons(said: &[Message]) -> String {
+    messages::reasons(said).unwrap_or_else(|| "libbpf did not say why".to_owned())
+}

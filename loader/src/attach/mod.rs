@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Attaches the programs of an object, and shows what they print and collect.
+//!
+//! ```text
+//! SEC() ──section──▶ plan ◀── symbols, plt, library ◀── ./app
+//!                      │
+//!                      ▼
+//!            load (libbpf) ──▶ stubs ──▶ hooks ──▶ links ──▶ session ──▶ output
+//!                                                    │         ▲
+//!                                                    └─▶ pin   └── printk, events, dump
+//! ```
+//!
+//! Everything that can be known to fail is found before anything is attached; what fails then
+//! takes back what was attached before.
+
+mod dump;
+mod events;
+mod hooks;
+mod library;
+mod lines;
+mod load;
+mod output;
+mod pin;
+mod plan;
+mod plt;
+mod printk;
+pub(crate) mod raw;
+mod section;
+mod session;
+mod slots;
+mod stubs;
+pub(crate) mod symbols;
+pub(crate) mod tracefs;
+mod value;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Error, Result, anyhow, ensure};
+use ufunc_gen::kernel::SYSFS_BTF;
+
+use crate::capability;
+use crate::host::App;
+use crate::host_types::HostTypes;
+use crate::modules;
+use crate::object::BpfObject;
+use crate::report::{Report, Verdict};
+use crate::{Request, verify};
+use events::Events;
+use hooks::Attached;
+use load::{LoadError, Loaded};
+use output::Output;
+use pin::Pins;
+pub(crate) use pin::{is_bpffs, remove as remove_pins};
+use plan::{Plan, Planned, Target};
+use session::Session;
+
+/// What is to be attached, and what is to be shown of it.
+#[derive(Clone, Copy, Debug)]
+pub struct AttachRequest<'a> {
+    /// The BPF object.
+    pub object: &'a Path,
+    /// The application, and its libraries.
+    pub apps: &'a [PathBuf],
+    /// The only process in which programs run.
+    pub pid: Option<i32>,
+    /// Where programs go whose section does not say it.
+    pub func: Option<&'a str>,
+    /// The programs; all if there are none.
+    pub programs: &'a [String],
+    /// What the programs get as their cookie.
+    pub cookie: Option<u64>,
+    /// Runs per second on each processor of programs in `SEC("perf_event")`.
+    pub frequency: u64,
+    /// When to end; by a signal only if it is not said.
+    pub duration: Option<Duration>,
+    /// Maps whose events are shown.
+    pub events: &'a [String],
+    /// Type of these events.
+    pub event_type: Option<&'a str>,
+    /// Maps whose contents are shown at the end.
+    pub dump: &'a [String],
+    /// Where all is left.
+    pub pin: Option<&'a Path>,
+    /// Whether programs may be attached that call functions of the application.
+    pub allow_stubs: bool,
+    /// Whether JSON is written.
+    pub json: bool,
+}
+
+/// Why nothing was attached, or why it ended.
+#[derive(Debug)]
+pub enum AttachError {
+    /// The kernel did not take the programs: what `verify` says of them.
+    Refused(Box<Report>),
+    /// Something else.
+    Failed(Error),
+}
+
+impl From<Error> for AttachError {
+    fn from(error: Error) -> Self {
+        AttachError::Failed(error)
+    }
+}
+
+/// Attaches what `request` says, and writes to `out` what the programs do, until a signal, the end
+/// of the process or the time is up. Nothing is left attached then, unless it is pinned.
+///
+/// `note` is given what the user should know beside it.
+pub fn attach(
+    request: &AttachRequest<'_>,
+    out: &mut dyn Write,
+    note: &mut dyn FnMut(&str),
+) -> Result<(), AttachError> {
+    let object = BpfObject::open(request.object)?;
+    let exe = request.pid.filter(|_| request.apps.is_empty()).map(executable).transpose()?;
+    let apps: Vec<PathBuf> = request.apps.iter().cloned().chain(exe).collect();
+    let request = &AttachRequest { apps: &apps, ..*request };
+    let plan = Plan::new(request, &object)?;
+    check_request(request, &plan)?;
+    capability::check()?;
+    let app = application(request, &plan)?;
+    let types = HostTypes::read(&app, &object);
+    let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &app)?;
+    // Listened to from here on: a signal from now on takes back what is attached by then.
+    let mut session = Session::new(request)?;
+    // Every program in an application is fitted to the same types.
+    let user = plan.programs.iter().find(|planned| planned.section.is_user());
+    let types_file = user.and_then(|planned| types.file_for(&planned.program.section));
+    let loaded = match Loaded::new(&object, &plan, types_file.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(LoadError::Failed(error)) => return Err(error.into()),
+        Err(LoadError::Refused(said)) => return Err(explain_refused(&app, &plan, request, &said)),
+    };
+    if let Some(module) = &module
+        && !request.allow_stubs
+    {
+        stubs::check(&loaded, module)?;
+    }
+    let events = Events::open(&loaded, request.events, request.event_type)?;
+    let dumped = dump::check(&loaded, request.dump)?;
+    let mut pins = request.pin.map(Pins::create).transpose()?;
+    if hooks::prints(&loaded) && !is_left_at_once(request) {
+        match session.record_printk(&loaded) {
+            Ok(()) => {}
+            Err(error) => note(&format!("what the programs print is not shown: {error:#}")),
+        }
+    }
+    let mut attached = hooks::attach_all(request, &plan, &loaded)?;
+    let mut output = Output::new(out, request.json);
+    let lines = plan.source_lines();
+    for (planned, attached) in plan.programs.iter().zip(&attached) {
+        output.attached(request, planned, attached, &lines).context(WRITE_FAILED)?;
+    }
+    if let Some(pins) = &mut pins {
+        pins.pin(&loaded, &mut attached)?;
+        output.pinned(pins.folder()).context(WRITE_FAILED)?;
+    }
+    let ends_at_once = is_left_at_once(request) || only_lists(&plan);
+    let result = show(request, &mut session, &mut output, events, &attached, ends_at_once, note);
+    if let Some(pins) = pins {
+        // From here on they are the user's.
+        pins.keep(attached);
+    } else {
+        drop(attached);
+    }
+    result?;
+    for line in session.last_lines() {
+        output.printed(&line).context(WRITE_FAILED)?;
+    }
+    dump::write(&loaded, &dumped, &mut output)?;
+    output.ended().context(WRITE_FAILED)?;
+    Ok(())
+}
+
+const WRITE_FAILED: &str = "failed to write the output";
+
+/// Shows what the attached programs do until the end.
+fn show(
+    request: &AttachRequest<'_>,
+    session: &mut Session,
+    output: &mut Output<'_>,
+    mut events: Events,
+    attached: &[Attached],
+    ends_at_once: bool,
+    note: &mut dyn FnMut(&str),
+) -> Result<()> {
+    for attached in attached {
+        attached.read_iterator(output)?;
+    }
+    if ends_at_once {
+        return Ok(());
+    }
+    if request.duration.is_none() {
+        note("attached; Ctrl-C detaches");
+    }
+    session.run(output, &mut events, note)
+}
+
+/// Fails for what cannot go together.
+fn check_request(request: &AttachRequest<'_>, plan: &Plan) -> Result<()> {
+    let has = |is: &dyn Fn(&Planned) -> bool| plan.programs.iter().any(is);
+    let is_usdt = |planned: &Planned| matches!(planned.target, Target::Usdt { .. });
+    ensure!(
+        request.pin.is_none() || !has(&is_usdt),
+        "programs in SEC(\"usdt\") cannot be pinned: libbpf keeps several probes for each of them in this process"
+    );
+    let goes_somewhere = |planned: &Planned| !matches!(planned.target, Target::TailCalled);
+    ensure!(
+        has(&goes_somewhere),
+        "all programs are called by others only (tail calls); say with --func where they go"
+    );
+    Ok(())
+}
+
+/// Whether all is pinned and there is nothing to show.
+fn is_left_at_once(request: &AttachRequest<'_>) -> bool {
+    request.pin.is_some() && request.events.is_empty() && request.duration.is_none()
+}
+
+/// Whether all programs are done when they were read.
+fn only_lists(plan: &Plan) -> bool {
+    let is_list = |planned: &Planned| planned.section.hook == section::Hook::Iterator;
+    plan.programs.iter().all(is_list)
+}
+
+/// The file that the process `pid` runs.
+fn executable(pid: i32) -> Result<PathBuf> {
+    let link = format!("/proc/{pid}/exe");
+    let path = std::fs::read_link(&link).with_context(|| format!("there is no process {pid}"))?;
+    if path.is_file() {
+        return Ok(path);
+    }
+    // It may be another file system's, or deleted.
+    Ok(link.into())
+}
+
+/// The application whose types count.
+fn application(request: &AttachRequest<'_>, plan: &Plan) -> Result<App> {
+    let in_file = plan.programs.iter().find_map(|planned| match &planned.target {
+        Target::Places { binary, .. } => Some(binary.path.clone()),
+        Target::Usdt { file, .. } => Some(file.clone()),
+        _ => None,
+    });
+    match request.apps.first().cloned().or(in_file) {
+        Some(path) => App::open(&path),
+        // Programs of the kernel's hooks only: no application matters, and any will do.
+        None => App::open(Path::new("/proc/self/exe")),
+    }
+}
+
+/// Has `verify` say why the kernel did not take the programs.
+fn explain_refused(
+    app: &App,
+    plan: &Plan,
+    request: &AttachRequest<'_>,
+    said: &[crate::messages::Message],
+) -> AttachError {
+    let mut report = verify(&Request { object: request.object, app: &app.path, verbose: false });
+    let is_planned = |name: &str| plan.programs.iter().any(|planned| planned.program.name == name);
+    report.programs.retain(|program| is_planned(&program.name));
+    match report.verdict() {
+        Verdict::Accepted => AttachError::Failed(anyhow!(
+            "failed to load {}: {}",
+            request.object.display(),
+            load::reasons(said)
+        )),
+        Verdict::Rejected | Verdict::Unjudged => AttachError::Refused(Box::new(report)),
+    }
+}
