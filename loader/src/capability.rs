@@ -32,6 +32,20 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
+/// Whether this process has `CAP_BPF`, `CAP_PERFMON` and `CAP_SYS_ADMIN`; `None` if it cannot be
+/// found out.
+pub(crate) fn held() -> [(&'static str, Option<bool>); 3] {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = effective(&status);
+    let has = |capability: u32| effective.map(|effective| effective >> capability & 1 != 0);
+    let admin = has(CAP_SYS_ADMIN);
+    let [bpf, perfmon] = NEEDED.map(|(capability, name)| {
+        // It contains both.
+        (name, if admin == Some(true) { admin } else { has(capability) })
+    });
+    [bpf, perfmon, ("CAP_SYS_ADMIN", admin)]
+}
+
 fn effective(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()

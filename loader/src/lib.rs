@@ -25,6 +25,7 @@
 pub mod attach;
 mod attempt;
 mod capability;
+pub mod doctor;
 pub mod explain;
 pub mod host;
 pub mod host_types;

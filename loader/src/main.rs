@@ -8,10 +8,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use ufunc_loader::attach::{AttachError, AttachRequest, attach};
-use ufunc_loader::links;
 use ufunc_loader::report::{Report, Verdict, human, json};
 use ufunc_loader::verifier_log::VerifierLog;
 use ufunc_loader::{Request, verify};
+use ufunc_loader::{doctor, links};
 
 use args::{Args, AttachArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, VerifyArgs};
 
@@ -22,6 +22,8 @@ const UNJUDGED: u8 = 2;
 /// Exit status of the other commands: for what was done, and for what was not possible.
 const DONE: u8 = 0;
 const FAILED: u8 = 2;
+/// Exit status of `doctor` if something is missing.
+const UNHEALTHY: u8 = 1;
 
 fn main() -> ExitCode {
     ExitCode::from(match Args::parse().command {
@@ -61,6 +63,7 @@ fn run_attach(args: &AttachArgs) -> u8 {
         pin: args.pin.as_deref(),
         allow_stubs: args.allow_stubs,
         json: args.json,
+        verbose: args.verbose,
     };
     let note = &mut |text: &str| print_note(text);
     match attach(&request, &mut io::stdout().lock(), note) {
@@ -118,8 +121,16 @@ fn run_detach(args: &DetachArgs) -> u8 {
 }
 
 fn run_doctor(args: &DoctorArgs) -> u8 {
-    let _ = args;
-    FAILED
+    let diagnosis = doctor::examine();
+    let written = match args.json {
+        true => diagnosis.write_json(&mut io::stdout().lock()),
+        false => diagnosis.write(&mut anstream::stdout().lock()),
+    };
+    match written {
+        Ok(()) if diagnosis.ok => DONE,
+        Ok(()) => UNHEALTHY,
+        Err(error) => failed(&error.into()),
+    }
 }
 
 /// Says what went wrong; the exit status for it. That nobody reads on is no error.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Attaches loaded programs to where the plan says.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use libbpf_rs::{
-    Iter, KprobeOpts, Link, PerfEventOpts, ProgramMut, RawTracepointOpts, UprobeMultiOpts,
-    UprobeOpts, UsdtOpts,
+    Iter, KprobeMultiOpts, KprobeOpts, Link, PerfEventOpts, ProgramMut, RawTracepointOpts,
+    UprobeMultiOpts, UprobeOpts, UsdtOpts,
 };
 
 use super::load::Loaded;
@@ -16,9 +17,11 @@ use super::output::Output;
 use super::plan::{Plan, Planned, Target};
 use super::raw::{self, PerfEvent};
 use super::section::Hook;
-use super::symbols::{Binary, Place};
+use super::symbols::{Binary, Place, glob};
 use super::tracefs::Tracefs;
 use super::{AttachRequest, WRITE_FAILED};
+use crate::attempt::Program;
+use crate::doctor::KernelConfig;
 use crate::messages::{self, Message, capture};
 
 /// `BPF_JMP | BPF_CALL`, and the helpers behind `bpf_printk`.
@@ -181,11 +184,16 @@ fn in_kernel(
             no_cookie()?;
             Ok(program.attach_ksyscall(returns, target)?)
         }
-        Hook::KprobeMulti if is_completed => {
-            no_cookie()?;
-            let returns = planned.section.kind.starts_with("kret");
-            ensure!(planned.section.kind != "kprobe.session", "say where in SEC() it goes");
-            Ok(program.attach_kprobe_multi(returns, vec![target])?)
+        // What libbpf-rs has no words for, libbpf does by the section.
+        Hook::KprobeMulti if planned.section.kind != "kprobe.session" => {
+            let symbols = kernel_functions(target)?;
+            let options = KprobeMultiOpts {
+                cookies: cookie.map(|cookie| vec![cookie; symbols.len()]).unwrap_or_default(),
+                symbols,
+                retprobe: planned.section.kind == "kretprobe.multi",
+                ..Default::default()
+            };
+            Ok(program.attach_kprobe_multi_with_opts(options)?)
         }
         Hook::Tracing if cookie.is_some() => raw::attach_trace(program, cookie.unwrap_or(0)),
         Hook::Lsm if is_completed => {
@@ -197,6 +205,21 @@ fn in_kernel(
             Ok(program.attach()?)
         }
     }
+}
+
+/// The functions of the kernel that `pattern` fits and that can be probed.
+fn kernel_functions(pattern: &str) -> Result<Vec<String>> {
+    const FUNCTIONS: &str = "available_filter_functions";
+    if !pattern.contains(['*', '?']) {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    let functions = Tracefs::open()?.read(FUNCTIONS);
+    let functions = functions.with_context(|| format!("failed to read tracefs' {FUNCTIONS}"))?;
+    // Functions of modules come with the module's name.
+    let names = functions.lines().filter_map(|line| line.split_whitespace().next());
+    let fitting: BTreeSet<&str> = names.filter(|name| glob(pattern, name)).collect();
+    ensure!(!fitting.is_empty(), "no function of the kernel fits the pattern {pattern}");
+    Ok(fitting.into_iter().map(str::to_owned).collect())
 }
 
 /// Has `program` run on the processors, the given number of times a second.
@@ -242,32 +265,38 @@ pub(crate) fn cpu_count() -> usize {
 
 /// Says which program could not be attached, why, and what the kernel lacks for it.
 fn explain(error: anyhow::Error, planned: &Planned, said: &[Message]) -> anyhow::Error {
-    let mut text = format!(
-        "failed to attach {} in SEC(\"{}\")",
-        planned.program.name, planned.program.section
-    );
-    if let Some(reasons) = messages::reasons(said) {
-        text += &format!(": {reasons}");
+    let Program { name, section, .. } = &planned.program;
+    let what = format!("failed to attach {name} in SEC(\"{section}\")");
+    if let Some(missing) = missing_feature(planned.section.hook) {
+        return anyhow!("{what}: {missing}");
     }
-    match missing_feature(planned.section.hook) {
-        Some(missing) => error.context(format!("{text}: {missing}")),
-        None => error.context(text),
+    match messages::reasons(said) {
+        Some(reasons) => anyhow!("{what}: {reasons}"),
+        None => error.context(what),
     }
 }
 
 /// What the running kernel lacks for programs on `hook`.
-fn missing_feature(hook: Hook) -> Option<&'static str> {
-    let has = |source: &str| Path::new(EVENT_SOURCES).join(source).exists();
-    match hook {
-        Hook::Kprobe { .. } | Hook::Ksyscall { .. } if !has("kprobe") => {
-            Some("the kernel has no kprobes (CONFIG_KPROBE_EVENTS)")
+fn missing_feature(hook: Hook) -> Option<String> {
+    let lacks_source = |source: &str| !Path::new(EVENT_SOURCES).join(source).exists();
+    let config = KernelConfig::read();
+    let lacks =
+        |option: &str| config.as_ref().is_some_and(|config| config.get(option) == Some("n"));
+    let (what, option) = match hook {
+        Hook::Kprobe { .. } | Hook::Ksyscall { .. } if lacks_source("kprobe") => {
+            ("kprobes", "CONFIG_KPROBE_EVENTS")
         }
-        Hook::Uprobe { .. } | Hook::Usdt if !has("uprobe") => {
-            Some("the kernel has no uprobes (CONFIG_UPROBE_EVENTS)")
+        Hook::Uprobe { .. } | Hook::UprobeMulti { .. } | Hook::Usdt if lacks_source("uprobe") => {
+            ("uprobes", "CONFIG_UPROBE_EVENTS")
         }
-        Hook::KprobeMulti => {
-            Some("it takes a kernel with kprobes on many functions at once (CONFIG_FPROBE)")
+        Hook::KprobeMulti if lacks("CONFIG_FPROBE") => {
+            ("kprobes on several functions at once", "CONFIG_FPROBE")
         }
-        _ => None,
-    }
+        Hook::Tracing if lacks("CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS") => {
+            ("trampolines for functions", "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS")
+        }
+        Hook::Lsm if lacks("CONFIG_BPF_LSM") => ("security hooks for programs", "CONFIG_BPF_LSM"),
+        _ => return None,
+    };
+    Some(format!("the kernel was built without {what} ({option})"))
 }

@@ -12,13 +12,12 @@ use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, anyhow};
-use libbpf_rs::{
-    Map, MapCore as _, MapType, Object, ObjectBuilder, OpenObject, Program, ProgramMut,
-};
+use libbpf_rs::{Map, MapCore as _, Object, ObjectBuilder, OpenObject, Program, ProgramMut};
 
 use super::plan::{Plan, Planned};
 use super::value::Types;
 use super::{raw, slots};
+use crate::attempt;
 use crate::messages::{self, Message, capture};
 use crate::object::BpfObject;
 
@@ -161,7 +160,7 @@ fn load(
     builder.name(object.name()).context("failed to name the object")?;
     let mut opened = builder.open_memory(bytes).map_err(|_| LoadError::Refused(Vec::new()))?;
     select(&mut opened, selected)?;
-    mend_event_maps(&mut opened)?;
+    attempt::mend_event_maps(&mut opened)?;
     if let Some(shared) = shared {
         share_maps(&mut opened, shared)?;
     }
@@ -182,25 +181,6 @@ fn select(opened: &mut OpenObject, selected: &[&Planned]) -> Result<()> {
             program
                 .set_attach_target(0, Some(target.to_owned()))
                 .with_context(|| format!("failed to bind {} to {target}", planned.program.name))?;
-        }
-    }
-    Ok(())
-}
-
-/// Ring buffers and perf event arrays may declare the type of their events: the kernel wants to
-/// hear nothing of it.
-fn mend_event_maps(opened: &mut OpenObject) -> Result<()> {
-    const DESCRIPTOR_LEN: u32 = size_of::<i32>() as u32;
-    for mut map in opened.maps_mut() {
-        let sizes = match map.map_type() {
-            MapType::RingBuf => (0, 0),
-            MapType::PerfEventArray => (DESCRIPTOR_LEN, DESCRIPTOR_LEN),
-            _ => continue,
-        };
-        if (map.key_size(), map.value_size()) != sizes {
-            map.set_key_size(sizes.0)
-                .and_then(|()| map.set_value_size(sizes.1))
-                .with_context(|| format!("failed to set the sizes of map {:?}", map.name()))?;
         }
     }
     Ok(())

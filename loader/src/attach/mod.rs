@@ -87,6 +87,8 @@ pub struct AttachRequest<'a> {
     pub allow_stubs: bool,
     /// Whether JSON is written.
     pub json: bool,
+    /// Whether to tell what libbpf says.
+    pub verbose: bool,
 }
 
 /// Why nothing was attached, or why it ended.
@@ -133,6 +135,11 @@ pub fn attach(
         Err(LoadError::Failed(error)) => return Err(error.into()),
         Err(LoadError::Refused(said)) => return Err(explain_refused(&app, &plan, request, &said)),
     };
+    if request.verbose {
+        for line in loaded.messages.iter().flat_map(|message| message.text.lines()) {
+            note(&format!("libbpf: {line}"));
+        }
+    }
     if let Some(module) = &module
         && !request.allow_stubs
     {

@@ -137,16 +137,15 @@ pub(crate) fn force_detach(link: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// Loads a program of `instructions` that calls kfuncs of the module BTF `btf`, if there is one,
-/// and lets it go again. On failure, what the verifier said.
+/// Loads a program of `instructions` that calls kfuncs of the module BTF `btf`, and lets it go again. On failure, what the verifier said.
 pub(crate) fn try_program(
     program_type: u32,
     instructions: &[libbpf_sys::bpf_insn],
-    btf: Option<BorrowedFd<'_>>,
+    btf: &OwnedFd,
 ) -> Result<(), (io::Error, String)> {
     let mut log = vec![0_u8; 16 << 10];
     // The first entry stands for the kernel's own BTF.
-    let descriptors = [0, btf.map_or(0, |btf| btf.as_raw_fd())];
+    let descriptors = [0, btf.as_raw_fd()];
     let mut options = libbpf_sys::bpf_prog_load_opts {
         sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as _,
         attempts: 1,
@@ -174,10 +173,30 @@ pub(crate) fn try_program(
     })
 }
 
-/// The BTF of that number.
-pub(crate) fn btf_by_id(id: u32) -> io::Result<OwnedFd> {
-    // SAFETY: a number is all that it takes.
-    owned(unsafe { libbpf_sys::bpf_btf_get_fd_by_id(id) })
+/// The BTF of the loaded module of that name.
+pub(crate) fn module_btf(module: &str) -> io::Result<OwnedFd> {
+    let mut id = 0;
+    // SAFETY: libbpf writes the number that comes after the one it is given.
+    while unsafe { libbpf_sys::bpf_btf_get_next_id(id, &mut id) } == 0 {
+        // SAFETY: a number is all that it takes.
+        let Ok(btf) = owned(unsafe { libbpf_sys::bpf_btf_get_fd_by_id(id) }) else { continue };
+        let mut name = [0_u8; 128];
+        let mut info = libbpf_sys::bpf_btf_info {
+            name: name.as_mut_ptr() as u64,
+            name_len: name.len() as u32,
+            ..Default::default()
+        };
+        let mut length = size_of_val(&info) as u32;
+        // SAFETY: both buffers are there with the lengths that are said, and the kernel fills them
+        // only meanwhile.
+        let error =
+            unsafe { libbpf_sys::bpf_btf_get_info_by_fd(btf.as_raw_fd(), &mut info, &mut length) };
+        let end = memchr::memchr(0, &name).unwrap_or(name.len());
+        if error == 0 && info.kernel_btf != 0 && name[..end] == *module.as_bytes() {
+            return Ok(btf);
+        }
+    }
+    Err(io::Error::last_os_error())
 }
 
 /// What becomes readable when there are events in `ring`.

@@ -457,7 +457,7 @@ fn code_segments(elf: &object::File<'_>) -> impl Iterator<Item = CodeSegment> {
 }
 
 /// Whether `pattern` fits the whole of `text`.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // Where to go on if what follows the last star does not fit here.
