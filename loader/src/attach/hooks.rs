@@ -103,6 +103,7 @@ fn links(
         Target::Clock => clock(request, program),
         Target::Usdt { file, provider, name } => {
             let options = UsdtOpts { cookie: request.cookie.unwrap_or(0), ..Default::default() };
+            let file = std::path::absolute(file)?;
             Ok(vec![program.attach_usdt_with_opts(pid, file, provider, name, options)?])
         }
         Target::Places { binary, places } => {

@@ -267,12 +267,15 @@ fn explain_refused(
     let mut report = verify(&Request { object: request.object, app: &app.path, verbose: false });
     let is_planned = |name: &str| plan.programs.iter().any(|planned| planned.program.name == name);
     report.programs.retain(|program| is_planned(&program.name));
+    // What --func completes, `verify` does not know of.
+    let is_completed = plan.programs.iter().any(|planned| planned.completed_target().is_some());
     match report.verdict() {
-        Verdict::Accepted => AttachError::Failed(anyhow!(
+        Verdict::Rejected => AttachError::Refused(Box::new(report)),
+        Verdict::Unjudged if !is_completed => AttachError::Refused(Box::new(report)),
+        Verdict::Unjudged | Verdict::Accepted => AttachError::Failed(anyhow!(
             "failed to load {}: {}",
             request.object.display(),
             load::reasons(said)
         )),
-        Verdict::Rejected | Verdict::Unjudged => AttachError::Refused(Box::new(report)),
     }
 }

@@ -154,8 +154,7 @@ impl Printk {
 
     fn take_lines(&mut self, lines: &mut Vec<Line>) {
         let rest = std::mem::take(&mut self.rest);
-        let mut parts = rest.split_inclusive(|byte| *byte == b'\n').peekable();
-        while let Some(part) = parts.next() {
+        for part in rest.split_inclusive(|byte| *byte == b'\n') {
             if !part.ends_with(b"\n") {
                 self.rest = part.to_vec();
                 break;
@@ -309,7 +308,7 @@ mod tests {
         let printer = Printer {
             name: "mine".into(),
             symbol: "bpf_prog_12_mine".into(),
-            code: vec![0x100..0x200],
+            code: vec![0x100..0x180, 0x180..0x200],
         };
         let stack = |frames: &[&str]| frames.iter().map(ToString::to_string).collect::<Vec<_>>();
         let printers = [printer.clone()];

@@ -46,11 +46,8 @@ pub(crate) fn map_types(map: &Map<'_>) -> (TypeId, TypeId) {
 
 /// Attaches a program of fentry and its relatives, which gets `cookie`.
 pub(crate) fn attach_trace(program: &Program<'_>, cookie: u64) -> Result<Link> {
-    let options = libbpf_sys::bpf_trace_opts {
-        sz: size_of::<libbpf_sys::bpf_trace_opts>() as _,
-        cookie,
-        ..Default::default()
-    };
+    let options =
+        libbpf_sys::bpf_trace_opts { sz: size_of::<libbpf_sys::bpf_trace_opts>() as _, cookie };
     let program = program.as_libbpf_object().as_ptr();
     // SAFETY: the program belongs to a loaded object, and libbpf reads the options only meanwhile.
     let link = unsafe { libbpf_sys::bpf_program__attach_trace_opts(program, &options) };

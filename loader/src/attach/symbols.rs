@@ -260,7 +260,7 @@ fn add_functions<'a>(
 }
 
 /// The function that `address` is in; one without a size reaches up to the next one.
-fn function_at<'a, 'b>(functions: &'b [Function<'a>], address: u64) -> Option<Function<'a>> {
+fn function_at<'a>(functions: &[Function<'a>], address: u64) -> Option<Function<'a>> {
     let after = functions.partition_point(|function| function.address <= address);
     let nearest = functions[..after].last()?.address;
     let function = functions.iter().find(|function| function.address == nearest)?;
