@@ -138,9 +138,16 @@ impl KernelLog {
 pub(crate) fn loader<S: AsRef<std::ffi::OsStr>>(
     arguments: impl IntoIterator<Item = S>,
 ) -> Result<Output> {
+    run(loader_command().args(arguments))
+}
+
+/// `loader`, in the checkout.
+pub(crate) fn loader_command() -> Command {
     let loader = std::env::var_os("UFUNC_LOADER").map(PathBuf::from);
     let loader = loader.unwrap_or_else(|| checkout().join("target/debug/loader"));
-    run(Command::new(loader).args(arguments).current_dir(checkout()))
+    let mut command = Command::new(loader);
+    command.current_dir(checkout());
+    command
 }
 
 /// Runs `command` to its end.

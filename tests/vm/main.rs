@@ -5,6 +5,7 @@
 //! `scripts/test` builds what they need and runs them in the guest. They load and unload modules,
 //! one after the other, so they must have the machine to themselves.
 
+mod attach;
 mod guest;
 mod lifecycle;
 mod modules;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
 fn trials() -> anyhow::Result<Vec<Trial>> {
     guest::require()?;
     let mut trials = verdicts::trials()?;
+    trials.extend(attach::trials());
     trials.extend(lifecycle::trials());
     trials.extend(modules::trials()?);
     trials.extend(readme::trials());

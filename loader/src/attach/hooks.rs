@@ -271,7 +271,9 @@ fn explain(error: anyhow::Error, planned: &Planned, said: &[Message]) -> anyhow:
     if let Some(missing) = missing_feature(planned.section.hook) {
         return anyhow!("{what}: {missing}");
     }
-    match messages::reasons(said) {
+    // libbpf's errors are numbers; what it said meanwhile tells more.
+    let is_of_libbpf = error.downcast_ref::<libbpf_rs::Error>().is_some();
+    match messages::reasons(said).filter(|_| is_of_libbpf) {
         Some(reasons) => anyhow!("{what}: {reasons}"),
         None => error.context(what),
     }

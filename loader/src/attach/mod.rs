@@ -117,7 +117,9 @@ pub fn attach(
 ) -> Result<(), AttachError> {
     let object = BpfObject::open(request.object)?;
     let exe = request.pid.filter(|_| request.apps.is_empty()).map(executable).transpose()?;
-    let apps: Vec<PathBuf> = request.apps.iter().cloned().chain(exe).collect();
+    // A library may be given by its bare name.
+    let find = |app: &PathBuf| library::find(app, request.pid).unwrap_or_else(|| app.clone());
+    let apps: Vec<PathBuf> = request.apps.iter().map(find).chain(exe).collect();
     let request = &AttachRequest { apps: &apps, ..*request };
     let plan = Plan::new(request, &object)?;
     check_request(request, &plan)?;

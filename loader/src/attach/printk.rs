@@ -109,7 +109,7 @@ impl Printk {
         }
     }
 
-    /// Leaves out what others than these programs print.
+    /// Leaves out what others than these programs print; nothing, if there are none.
     pub(crate) fn only(&mut self, printers: Vec<Printer>) {
         self.printers = printers;
     }
@@ -239,7 +239,7 @@ enum Origin {
     Program(String),
     /// A program that is not wanted.
     Other,
-    /// The stack shows no program.
+    /// The stack shows no program, or it is not known which are wanted.
     Unknown,
 }
 
@@ -254,6 +254,9 @@ fn origin(stack: &[String], printers: &[Printer]) -> Origin {
             |printer: &&Printer| printer.code.iter().any(|code| code.contains(&address));
         // Where no addresses are shown, the name and the hash of the instructions have to do.
         let is_named = |printer: &&Printer| printer.code.is_empty() && printer.symbol == symbol;
+        if printers.is_empty() {
+            return Origin::Unknown;
+        }
         let mut printers = printers.iter();
         let found = printers.find(|printer| is_within(printer) || is_named(printer));
         return found.map_or(Origin::Other, |printer| Origin::Program(printer.name.clone()));
@@ -319,6 +322,7 @@ mod tests {
         assert_eq!(of(&[" => bpf_prog_12_mine <250>"]), Origin::Other);
         assert_eq!(of(&[" => bpf_prog_9_other <9>", " => bpf_prog_12_mine <150>"]), Origin::Other);
         assert_eq!(of(&[" => uprobe_dispatcher <9>"]), Origin::Unknown);
+        assert_eq!(origin(&stack(&[" => bpf_prog_12_mine <150>"]), &[]), Origin::Unknown);
         let unplaced = [Printer { code: Vec::new(), ..printer }];
         assert_eq!(origin(&stack(&[" => bpf_prog_12_mine <250>"]), &unplaced), mine);
     }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use libbpf_rs::query::{ProgInfoIter, ProgInfoQueryOptions};
+use libbpf_rs::query::{ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -118,9 +118,10 @@ fn process(pid: i32) -> Result<OwnedFd> {
     process.with_context(|| format!("there is no process {}", pid.as_raw_nonzero()))
 }
 
-/// The loaded programs, as they appear in stacks.
+/// The loaded programs, as they appear in stacks; none if the kernel does not say that of all.
 fn printers(loaded: &Loaded) -> Vec<Printer> {
-    use std::os::fd::AsFd as _;
+    /// Listing programs ends early if one of somebody else's goes meanwhile.
+    const TRIES: usize = 8;
     let ids: Vec<(u32, String)> = loaded
         .programs()
         .filter_map(|program| {
@@ -130,17 +131,27 @@ fn printers(loaded: &Loaded) -> Vec<Printer> {
         .collect();
     let options =
         ProgInfoQueryOptions::default().include_jited_ksyms(true).include_jited_func_lens(true);
-    let mut printers = Vec::new();
-    for info in ProgInfoIter::with_query_opts(options) {
-        let Some((_, name)) = ids.iter().find(|(id, _)| *id == info.id) else { continue };
-        let tag: String = info.tag.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        let starts = info.jited_ksyms.iter().map(|start| *start as u64);
-        let code = starts.zip(&info.jited_func_lens).filter(|(start, _)| *start != 0);
-        printers.push(Printer {
-            name: name.clone(),
-            symbol: format!("bpf_prog_{tag}_{}", info.name.to_string_lossy()),
-            code: code.map(|(start, length)| start..start + u64::from(*length)).collect(),
+    for _ in 0..TRIES {
+        let infos = ProgInfoIter::with_query_opts(options.clone());
+        let found = infos.filter_map(|info| {
+            let (_, name) = ids.iter().find(|(id, _)| *id == info.id)?;
+            Some(printer(name, &info))
         });
+        let found: Vec<Printer> = found.collect();
+        if found.len() == ids.len() {
+            return found;
+        }
     }
-    printers
+    Vec::new()
+}
+
+fn printer(name: &str, info: &ProgramInfo) -> Printer {
+    let tag: String = info.tag.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    let starts = info.jited_ksyms.iter().map(|start| *start as u64);
+    let code = starts.zip(&info.jited_func_lens).filter(|(start, _)| *start != 0);
+    Printer {
+        name: name.to_owned(),
+        symbol: format!("bpf_prog_{tag}_{}", info.name.to_string_lossy()),
+        code: code.map(|(start, length)| start..start + u64::from(*length)).collect(),
+    }
 }
