@@ -13,8 +13,8 @@ use libbpf_rs::query::{LinkInfo, LinkTypeInfo, PerfEventType};
 use libbpf_rs::{ProgramHandle, ProgramType};
 use serde::Serialize;
 
-use crate::attach::raw;
 use crate::attach::symbols::Binary;
+use crate::attach::{self, raw};
 use crate::report::human::printable;
 use crate::report::list;
 
@@ -68,7 +68,7 @@ pub fn list_links(path: Option<&Path>) -> Result<Vec<ListedLink>> {
     if let Some(path) = path {
         fs::metadata(path).with_context(|| format!("failed to read {}", path.display()))?;
         ensure!(
-            crate::attach::is_bpffs(path),
+            attach::is_bpffs(path),
             "{} is in no BPF file system, so nothing is pinned there",
             path.display()
         );
@@ -148,18 +148,14 @@ pub fn detach(target: &str) -> Result<Detached> {
 fn detach_path(path: &Path) -> Result<usize> {
     let shown = path.display();
     let found = fs::symlink_metadata(path).with_context(|| format!("failed to read {shown}"))?;
-    ensure!(
-        crate::attach::is_bpffs(path),
-        "{shown} is in no BPF file system, so nothing is pinned there"
-    );
+    ensure!(attach::is_bpffs(path), "{shown} is in no BPF file system, so nothing is pinned there");
     if found.is_dir() {
-        let is_root = path.parent().is_none_or(|parent| !crate::attach::is_bpffs(parent));
+        let is_ours = attach::is_pinned_folder(path);
         ensure!(
-            !is_root,
-            "{shown} is the whole BPF file system, with what others left in it; name a folder below it"
+            is_ours.with_context(|| format!("failed to read {shown}"))?,
+            "{shown} has more in it than loader attach --pin leaves; name a folder that it made, or a link"
         );
-        return crate::attach::remove_pins(path)
-            .with_context(|| format!("failed to remove {shown}"));
+        return attach::remove_pins(path).with_context(|| format!("failed to remove {shown}"));
     }
     ensure!(is_link(path), "{shown} is no link; detach the folder that it is in, or its link");
     fs::remove_file(path).with_context(|| format!("failed to remove {shown}"))?;

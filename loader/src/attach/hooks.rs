@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use libbpf_rs::{
     Iter, KprobeMultiOpts, KprobeOpts, Link, PerfEventOpts, ProgramMut, RawTracepointOpts,
-    UprobeMultiOpts, UprobeOpts, UsdtOpts,
+    UprobeMultiOpts, UprobeOpts,
 };
 
 use super::load::Loaded;
@@ -19,6 +19,7 @@ use super::raw::{self, PerfEvent};
 use super::section::Hook;
 use super::symbols::{Binary, Place, glob};
 use super::tracefs::Tracefs;
+use super::usdt::Probe;
 use super::{AttachRequest, WRITE_FAILED};
 use crate::attempt::Program;
 use crate::doctor::KernelConfig;
@@ -83,7 +84,7 @@ pub(crate) fn attach_all(
 fn attach_one(request: &AttachRequest<'_>, planned: &Planned, loaded: &Loaded) -> Result<Attached> {
     let name = planned.program.name.clone();
     let program = loaded.program_mut(&name).with_context(|| format!("{name} was not loaded"))?;
-    let (links, said) = capture(|| links(request, planned, &program));
+    let (links, said) = capture(|| links(request, planned, &program, loaded));
     let links = links.map_err(|error| explain(error, planned, &said))?;
     // What libbpf puts together of several probes has no number.
     let has_ids = !matches!(planned.target, Target::Usdt { .. });
@@ -96,15 +97,17 @@ fn links(
     request: &AttachRequest<'_>,
     planned: &Planned,
     program: &ProgramMut<'_>,
+    loaded: &Loaded,
 ) -> Result<Vec<Link>> {
     let pid = request.pid.unwrap_or(-1);
     match &planned.target {
         Target::TailCalled => Ok(Vec::new()),
         Target::Clock => clock(request, program),
         Target::Usdt { file, provider, name } => {
-            let options = UsdtOpts { cookie: request.cookie.unwrap_or(0), ..Default::default() };
-            let file = std::path::absolute(file)?;
-            Ok(vec![program.attach_usdt_with_opts(pid, file, provider, name, options)?])
+            let file = &std::path::absolute(file)?;
+            let cookie = request.cookie.unwrap_or(0);
+            let probe = Probe { file, provider, name, pid, cookie };
+            Ok(vec![probe.attach(program, loaded)?])
         }
         Target::Places { binary, places } => {
             in_binary(request, planned, program, binary, places).map(|link| vec![link])

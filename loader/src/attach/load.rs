@@ -16,7 +16,7 @@ use libbpf_rs::{Map, MapCore as _, Object, ObjectBuilder, OpenObject, Program, P
 
 use super::plan::{Plan, Planned};
 use super::value::Types;
-use super::{raw, slots};
+use super::{raw, slots, usdt};
 use crate::attempt;
 use crate::messages::{self, Message, capture};
 use crate::object::BpfObject;
@@ -161,6 +161,7 @@ fn load(
     let mut opened = builder.open_memory(bytes).map_err(|_| LoadError::Refused(Vec::new()))?;
     select(&mut opened, selected)?;
     attempt::mend_event_maps(&mut opened)?;
+    usdt::make_room(&mut opened)?;
     if let Some(shared) = shared {
         share_maps(&mut opened, shared)?;
     }

@@ -31,6 +31,7 @@ mod slots;
 mod stubs;
 pub(crate) mod symbols;
 pub(crate) mod tracefs;
+mod usdt;
 mod value;
 
 use std::io::Write;
@@ -52,7 +53,7 @@ use hooks::Attached;
 use load::{LoadError, Loaded};
 use output::Output;
 use pin::Pins;
-pub(crate) use pin::{is_bpffs, remove as remove_pins};
+pub(crate) use pin::{is_bpffs, is_pinned_folder, remove as remove_pins};
 use plan::{Plan, Planned, Target};
 use session::Session;
 
@@ -118,36 +119,19 @@ pub fn attach(
     let object = BpfObject::open(request.object)?;
     let exe = request.pid.filter(|_| request.apps.is_empty()).map(executable).transpose()?;
     // A library may be given by its bare name.
-    let find = |app: &PathBuf| library::find(app, request.pid).unwrap_or_else(|| app.clone());
+    let find = |app: &PathBuf| match library::find(app, request.pid) {
+        Some(found) if !app.exists() => found,
+        _ => app.clone(),
+    };
     let apps: Vec<PathBuf> = request.apps.iter().map(find).chain(exe).collect();
     let request = &AttachRequest { apps: &apps, ..*request };
     let plan = Plan::new(request, &object)?;
     check_request(request, &plan)?;
     capability::check()?;
-    let app = application(request, &plan)?;
-    let types = HostTypes::read(&app, &object);
-    let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &app)?;
     // Listened to from here on: a signal from now on takes back what is attached by then.
     let mut session = Session::new(request)?;
-    // Every program in an application is fitted to the same types.
-    let user = plan.programs.iter().find(|planned| planned.section.is_user());
-    let types_file = user.and_then(|planned| types.file_for(&planned.program.section));
-    let loaded = match Loaded::new(&object, &plan, types_file.as_deref()) {
-        Ok(loaded) => loaded,
-        Err(LoadError::Failed(error)) => return Err(error.into()),
-        Err(LoadError::Refused(said)) => return Err(explain_refused(&app, &plan, request, &said)),
-    };
-    if request.verbose {
-        for line in loaded.messages.iter().flat_map(|message| message.text.lines()) {
-            note(&format!("libbpf: {line}"));
-        }
-    }
-    if let Some(module) = &module
-        && !request.allow_stubs
-    {
-        stubs::check(&loaded, module)?;
-    }
-    let events = Events::open(&loaded, request.events, request.event_type)?;
+    let loaded = load_object(request, &object, &plan, note)?;
+    let mut events = Events::open(&loaded, request.events, request.event_type)?;
     let dumped = dump::check(&loaded, request.dump)?;
     let mut pins = request.pin.map(Pins::create).transpose()?;
     if hooks::prints(&loaded) && !is_left_at_once(request) {
@@ -156,9 +140,10 @@ pub fn attach(
             Err(error) => note(&format!("what the programs print is not shown: {error:#}")),
         }
     }
-    let mut attached = hooks::attach_all(request, &plan, &loaded)?;
-    let mut output = Output::new(out, request.json);
+    // Read before, so that what happens from then on is shown at once.
     let lines = plan.source_lines();
+    let mut output = Output::new(out, request.json);
+    let mut attached = hooks::attach_all(request, &plan, &loaded)?;
     for (planned, attached) in plan.programs.iter().zip(&attached) {
         output.attached(request, planned, attached, &lines).context(WRITE_FAILED)?;
     }
@@ -167,17 +152,15 @@ pub fn attach(
         output.pinned(pins.folder()).context(WRITE_FAILED)?;
     }
     let ends_at_once = is_left_at_once(request) || only_lists(&plan);
-    let result = show(request, &mut session, &mut output, events, &attached, ends_at_once, note);
-    if let Some(pins) = pins {
+    let mut view = View { session: &mut session, output: &mut output, events: &mut events };
+    let shown = view.show(request, &attached, ends_at_once, note);
+    match pins {
         // From here on they are the user's.
-        pins.keep(attached);
-    } else {
-        drop(attached);
+        Some(pins) => pins.keep(attached),
+        None => drop(attached),
     }
-    result?;
-    for line in session.last_lines() {
-        output.printed(&line).context(WRITE_FAILED)?;
-    }
+    shown?;
+    view.show_rest(note)?;
     dump::write(&loaded, &dumped, &mut output)?;
     output.ended().context(WRITE_FAILED)?;
     Ok(())
@@ -185,26 +168,70 @@ pub fn attach(
 
 const WRITE_FAILED: &str = "failed to write the output";
 
-/// Shows what the attached programs do until the end.
-fn show(
+/// Loads the programs, and makes sure that they may be attached.
+fn load_object(
     request: &AttachRequest<'_>,
-    session: &mut Session,
-    output: &mut Output<'_>,
-    mut events: Events,
-    attached: &[Attached],
-    ends_at_once: bool,
+    object: &BpfObject,
+    plan: &Plan,
     note: &mut dyn FnMut(&str),
-) -> Result<()> {
-    for attached in attached {
-        attached.read_iterator(output)?;
+) -> Result<Loaded, AttachError> {
+    let app = application(request, plan)?;
+    let types = HostTypes::read(&app, object);
+    let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &app)?;
+    // Every program in an application is fitted to the same types.
+    let user = plan.programs.iter().find(|planned| planned.section.is_user());
+    let types_file = user.and_then(|planned| types.file_for(&planned.program.section));
+    let loaded = match Loaded::new(object, plan, types_file.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(LoadError::Failed(error)) => return Err(error.into()),
+        Err(LoadError::Refused(said)) => return Err(explain_refused(&app, plan, request, &said)),
+    };
+    if request.verbose {
+        for line in loaded.messages.iter().flat_map(|message| message.text.lines()) {
+            note(&format!("libbpf: {line}"));
+        }
     }
-    if ends_at_once {
-        return Ok(());
+    if let Some(module) = module.filter(|_| !request.allow_stubs) {
+        stubs::check(&loaded, &module)?;
     }
-    if request.duration.is_none() {
-        note("attached; Ctrl-C detaches");
+    Ok(loaded)
+}
+
+/// What is seen of the attached programs.
+struct View<'a, 'b> {
+    session: &'a mut Session,
+    output: &'a mut Output<'b>,
+    events: &'a mut Events,
+}
+
+impl View<'_, '_> {
+    /// Shows what the programs do until the end.
+    fn show(
+        &mut self,
+        request: &AttachRequest<'_>,
+        attached: &[Attached],
+        ends_at_once: bool,
+        note: &mut dyn FnMut(&str),
+    ) -> Result<()> {
+        for attached in attached {
+            attached.read_iterator(self.output)?;
+        }
+        if ends_at_once {
+            return Ok(());
+        }
+        if request.duration.is_none() {
+            note("attached; Ctrl-C detaches");
+        }
+        self.session.run(self.output, self.events, note)
     }
-    session.run(output, &mut events, note)
+
+    /// Shows what they did up to their end, when they are detached.
+    fn show_rest(&mut self, note: &mut dyn FnMut(&str)) -> Result<()> {
+        for line in self.session.last_lines() {
+            self.output.printed(&line).context(WRITE_FAILED)?;
+        }
+        self.events.show(self.output, note)
+    }
 }
 
 /// Fails for what cannot go together.

@@ -17,7 +17,7 @@ use super::hooks::Attached;
 use super::load::Loaded;
 
 /// The folders, in the order in which they are filled and removed.
-pub(crate) const FOLDERS: [&str; 3] = ["links", "programs", "maps"];
+const FOLDERS: [&str; 3] = ["links", "programs", "maps"];
 /// What `statfs` calls a BPF file system, `BPF_FS_MAGIC`.
 const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
 
@@ -120,12 +120,25 @@ impl Drop for Pins {
     }
 }
 
+/// Whether `folder` is one that `attach --pin` made, and holds nothing else.
+pub(crate) fn is_pinned_folder(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if !FOLDERS.iter().any(|known| name == *known) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Removes the folder and what is pinned in it; how many links there were.
 pub(crate) fn remove(folder: &Path) -> io::Result<usize> {
     let mut links = 0;
     for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
+        let entry = entry?;
+        let path = entry.path();
+        // A link of the file system's is removed, and not followed.
+        if entry.file_type()?.is_dir() {
             links += remove(&path)?;
         } else {
             links += usize::from(crate::links::is_link(&path));

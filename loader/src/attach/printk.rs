@@ -66,6 +66,8 @@ pub(crate) struct Printk {
     rest: Vec<u8>,
     pending: Option<Pending>,
     printers: Vec<Printer>,
+    /// How many events found no room since that was last asked.
+    lost: u64,
 }
 
 /// A line of which not all may have been read.
@@ -100,6 +102,7 @@ impl Printk {
                 rest: Vec::new(),
                 pending: None,
                 printers: Vec::new(),
+                lost: 0,
             }),
             Err(error) => {
                 // The first error is the one to report.
@@ -140,6 +143,11 @@ impl Printk {
         Ok(lines)
     }
 
+    /// How many events were lost since the last call, because they came too fast.
+    pub(crate) fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
+    }
+
     /// Whether a line waits for the rest of it.
     pub(crate) fn is_waiting(&self) -> bool {
         self.pending.is_some()
@@ -165,6 +173,10 @@ impl Printk {
     }
 
     fn take_line(&mut self, text: &str, lines: &mut Vec<Line>) {
+        if let Some(count) = lost_events(text) {
+            self.lost += count;
+            return;
+        }
         if let Some((line, event)) = header(text) {
             if event == STACK {
                 if let Some(pending) = &mut self.pending {
@@ -273,6 +285,13 @@ fn parse_frame(frame: &str) -> Option<(&str, u64)> {
     Some((symbol, address))
 }
 
+/// Reads `CPU:1 [LOST 23 EVENTS]`; some kernels do not say how many.
+fn lost_events(text: &str) -> Option<u64> {
+    let (_, lost) = text.strip_prefix("CPU:")?.split_once(" [LOST ")?;
+    let count = lost.strip_suffix("EVENTS]")?.trim();
+    Some(count.parse().unwrap_or(1))
+}
+
 /// Reads the head of `        btf-base-1234    [001] ...11  1234.567890: bpf_trace_printk: text`:
 /// the line without a text, and the event.
 fn header(text: &str) -> Option<(Line, &str)> {
@@ -304,6 +323,13 @@ mod tests {
         for other in ["", " => bpf_prog_1_a <ff>", "hello [1] world", "x [001] a: b"] {
             assert!(header(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn lost_events_are_counted() {
+        assert_eq!(lost_events("CPU:1 [LOST 23 EVENTS]"), Some(23));
+        assert_eq!(lost_events("CPU:0 [LOST EVENTS]"), Some(1));
+        assert_eq!(lost_events("CPU: what a program prints"), None);
     }
 
     #[test]

@@ -68,6 +68,10 @@ impl Session {
                 for line in printk.read().context("failed to read what the programs print")? {
                     output.printed(&line).context(WRITE_FAILED)?;
                 }
+                let lost = printk.take_lost();
+                if lost > 0 {
+                    note(&format!("about {lost} printed lines were lost: they came too fast"));
+                }
             }
             events.show(output, note)?;
             if ended {

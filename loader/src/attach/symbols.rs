@@ -153,7 +153,7 @@ impl Binary {
         let host = self.file.parse().ok()?;
         let address = code_segments(host.elf()).find_map(|segment| {
             let within = file_offset.checked_sub(segment.file_offset)?;
-            (within < segment.size).then(|| segment.address + within)
+            (within < segment.size).then(|| segment.address.wrapping_add(within))
         })?;
         let functions = self.functions().ok()?;
         let (symbol, offset) = match function_at(&functions, address) {
@@ -405,7 +405,9 @@ fn check_offset(elf: &object::File<'_>, function: Function<'_>, offset: u64) -> 
     if elf.architecture() != Architecture::X86_64 {
         return Ok(());
     }
-    let length = offset + 16;
+    /// Longest instruction.
+    const INSTRUCTION_MAX: u64 = 15;
+    let length = offset.saturating_add(INSTRUCTION_MAX);
     let code = elf.segments().find_map(|segment| {
         let whole = segment.data_range(function.address, length).ok().flatten();
         whole.or_else(|| segment.data_range(function.address, function.size).ok().flatten())
@@ -430,7 +432,7 @@ fn place(elf: &object::File<'_>, symbol: String, address: u64, offset: u64) -> R
     let address = address.checked_add(offset).context("the offset is too large")?;
     let file_offset = code_segments(elf).find_map(|segment| {
         let within = address.checked_sub(segment.address)?;
-        (within < segment.size).then(|| segment.file_offset + within)
+        (within < segment.size).then(|| segment.file_offset.wrapping_add(within))
     });
     let file_offset =
         file_offset.with_context(|| format!("there is no code at address {address:#x}"))?;

@@ -34,6 +34,9 @@ pub(crate) enum Value {
     Bytes(Vec<u8>),
 }
 
+/// How many bytes are shown of a member whose type does not say its size.
+const UNKNOWN_MAX: usize = 64;
+
 /// How much more may be decoded.
 #[derive(Clone, Copy)]
 struct Limit<'a> {
@@ -118,12 +121,15 @@ impl Types {
 
     /// `bytes` as a value of the type `id`.
     pub(crate) fn decode(&self, id: TypeId, bytes: &[u8]) -> Value {
+        if self.size(id).is_none_or(|size| size > bytes.len()) {
+            return Value::Bytes(bytes.to_owned());
+        }
         let left = Cell::new(VALUES_MAX);
         self.decode_nested(id, bytes, Limit { depth: DEPTH_MAX, left: &left })
     }
 
     fn decode_nested(&self, id: TypeId, bytes: &[u8], limit: Limit<'_>) -> Value {
-        let whole = || Value::Bytes(bytes.to_owned());
+        let whole = || Value::Bytes(bytes[..bytes.len().min(UNKNOWN_MAX)].to_owned());
         let id = self.unwrapped(id);
         let Some(limit) = limit.deeper() else { return whole() };
         let bytes = match self.size(id) {

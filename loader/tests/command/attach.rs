@@ -461,11 +461,36 @@ fn what_cannot_be_detached_is_explained() {
     let nowhere = detach(["/tmp"]);
     assert!(nowhere.stderr.contains("in no BPF file system"), "{nowhere:?}");
     let bpffs = Bpffs::new(&host);
+    fs::create_dir(bpffs.path("others")).unwrap();
     let root = detach([&bpffs.place]);
-    assert!(root.stderr.contains("the whole BPF file system"), "{root:?}");
+    assert!(root.stderr.contains("more in it than loader attach --pin leaves"), "{root:?}");
+    assert!(Path::new(&bpffs.path("others")).exists());
     let object = host.object("attach");
     let elsewhere = attach(&host, &object, &["--program", "fields", "--pin", "/tmp/nowhere"]);
     assert!(elsewhere.stderr.contains("is in no BPF file system"), "{elsewhere:?}");
+}
+
+#[test]
+fn help_teaches_with_examples() {
+    let loader =
+        |arguments: &[&str]| Run::from(Command::new(LOADER).args(arguments).output().unwrap());
+    for command in ["attach", "list", "detach", "doctor"] {
+        let help = loader(&[command, "--help"]);
+        assert_eq!(help.status, Some(0));
+        assert!(help.stdout.contains("Exit status:"), "{}", help.stdout);
+        if command != "doctor" {
+            assert!(help.stdout.contains("Example"), "{}", help.stdout);
+        }
+    }
+    let wrong: [&[&str]; 4] = [
+        &["attach"],
+        &["attach", "a.o", "--duration", "long"],
+        &["attach", "a.o", "--pid", "0"],
+        &["detach"],
+    ];
+    for arguments in wrong {
+        assert_eq!(loader(arguments).status, Some(2), "{arguments:?}");
+    }
 }
 
 #[test]

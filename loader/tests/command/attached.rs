@@ -78,16 +78,14 @@ impl Attached {
     #[track_caller]
     pub(crate) fn start_command(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut attached = Attached { child, stderr };
         let mut said = String::new();
-        loop {
-            let before = said.len();
-            stderr.read_line(&mut said).unwrap();
-            if said[before..].trim_end() == ATTACHED {
-                return Attached { child, stderr };
-            }
-            assert!(said.len() > before, "loader attach ended: {said}");
+        while !said.trim_end().ends_with(ATTACHED) {
+            let length = attached.stderr.read_line(&mut said).unwrap();
+            assert!(length > 0, "loader attach ended: {said}");
         }
+        attached
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -123,6 +121,15 @@ impl Attached {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+}
+
+/// A test that fails leaves nothing attached.
+impl Drop for Attached {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
