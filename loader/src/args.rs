@@ -88,7 +88,9 @@ pub(crate) struct AttachArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) app: Vec<PathBuf>,
 
-    /// Only in this process, until it ends
+    /// Only in this process, until it ends; its executable is the --app if none is given
+    ///
+    /// Programs on the kernel's hooks run in all processes all the same.
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
     pub(crate) pid: Option<i32>,
 

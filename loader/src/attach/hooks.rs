@@ -179,7 +179,7 @@ fn in_kernel(
         Hook::Kprobe { returns } if is_completed || cookie.is_some() => {
             ensure!(
                 !target.contains('+'),
-                "an offset is to be written in SEC(\"kprobe/NAME+OFF\")"
+                "a kprobe at an offset is to be written as SEC(\"kprobe/NAME+OFF\"), and gets no cookie"
             );
             let options = KprobeOpts { cookie: cookie.unwrap_or(0), ..Default::default() };
             Ok(program.attach_kprobe_with_opts(returns, target, options)?)

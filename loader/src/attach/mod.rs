@@ -127,6 +127,10 @@ pub fn attach(
     let request = &AttachRequest { apps: &apps, ..*request };
     let plan = Plan::new(request, &object)?;
     check_request(request, &plan)?;
+    let is_of_kernel = |planned: &Planned| matches!(planned.target, Target::Kernel { .. });
+    if request.pid.is_some() && plan.programs.iter().any(is_of_kernel) {
+        note("programs on the kernel's hooks run in all processes, whatever --pid says");
+    }
     capability::check()?;
     // Listened to from here on: a signal from now on takes back what is attached by then.
     let mut session = Session::new(request)?;
