@@ -21,6 +21,9 @@
 //!    fails for another reason is not judged.
 //! 5. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
 //!    words of the application, and [`report`] writes it down for people and for programs.
+//!
+//! [`attach`] puts programs where they are to run in the kernel and shows what they do,
+//! [`links`] what is attached; [`doctor`] says what a machine lacks for all this.
 
 pub mod attach;
 mod attempt;

@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -85,6 +86,8 @@ impl Printk {
         let tracefs = Tracefs::open()?;
         remove_abandoned(&tracefs);
         let folder = format!("instances/{PREFIX}{}", std::process::id());
+        // One of a process that had the same number.
+        let _ = tracefs.remove_folder(&folder);
         tracefs.make_folder(&folder).context("failed to make an instance of the trace buffers")?;
         let start = || -> io::Result<File> {
             // The stack tells who printed; the addresses tell apart programs of the same name.
@@ -234,11 +237,12 @@ impl Drop for Printk {
     }
 }
 
-/// Removes what runs left that were killed. An instance that is in use cannot be removed.
+/// Removes what runs left that were killed.
 fn remove_abandoned(tracefs: &Tracefs) {
     for name in tracefs.names("instances").unwrap_or_default() {
-        if name.starts_with(PREFIX) {
-            // It may be in use, or somebody else's.
+        let Some(pid) = name.strip_prefix(PREFIX) else { continue };
+        if !Path::new("/proc").join(pid).exists() {
+            // That of a process which is not seen from here is in use, and cannot be removed.
             let _ = tracefs.remove_folder(&format!("instances/{name}"));
         }
     }

@@ -75,7 +75,8 @@ int returned(struct pt_regs *ctx)
 SEC("uprobe")
 int bare(struct pt_regs *ctx)
 {
-	bpf_printk("argument %d, cookie %d", (int)PT_REGS_PARM1(ctx), (int)bpf_get_attach_cookie(ctx));
+	bpf_printk("argument %d, cookie %d", (int)PT_REGS_PARM1(ctx),
+		   (int)bpf_get_attach_cookie(ctx));
 	return 0;
 }
 
@@ -103,7 +104,7 @@ int session(struct pt_regs *ctx)
 SEC("uprobe")
 int events_of(struct pt_regs *ctx)
 {
-	struct event event = { .sum = -4, .mood = EXCITED, .parts = { 7, 8 } };
+	struct event event = {.sum = -4, .mood = EXCITED, .parts = {7, 8}};
 	int key = 1;
 
 	event.cookie = bpf_get_attach_cookie(ctx);

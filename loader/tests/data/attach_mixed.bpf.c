@@ -34,7 +34,7 @@ struct {
 	__uint(key_size, sizeof(int));
 	__array(values, int(void *));
 } targets SEC(".maps") = {
-	.values = { [1] = (void *)&target },
+	.values = {[1] = (void *)&target},
 };
 
 SEC("uprobe/attach_host:add_test")
