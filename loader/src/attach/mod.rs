@@ -180,11 +180,13 @@ fn load_object(
     note: &mut dyn FnMut(&str),
 ) -> Result<Loaded, AttachError> {
     let app = application(request, plan)?;
-    let types = HostTypes::read(&app, object);
     let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &app)?;
-    // Every program in an application is fitted to the same types.
+    // Every program in an application is fitted to the same types, and no other program to those.
     let user = plan.programs.iter().find(|planned| planned.section.is_user());
-    let types_file = user.and_then(|planned| types.file_for(&planned.program.section));
+    let types = user.map(|_| HostTypes::read(&app, object));
+    let types_file = user.zip(types.as_ref());
+    let types_file =
+        types_file.and_then(|(planned, types)| types.file_for(&planned.program.section));
     let loaded = match Loaded::new(object, plan, types_file.as_deref()) {
         Ok(loaded) => loaded,
         Err(LoadError::Failed(error)) => return Err(error.into()),
