@@ -11,7 +11,7 @@ use libbpf_rs::libbpf_sys;
 use libbpf_rs::{AsRawLibbpf as _, MapType, ObjectBuilder, OpenObject};
 use memmap2::MmapMut;
 
-use crate::messages::{self, Message, capture};
+use crate::messages::{self, Detail, Message, capture};
 use crate::object::BpfObject;
 use crate::source::{LineTable, SourceLine};
 
@@ -66,7 +66,7 @@ pub(crate) struct Attempt {
 ///
 /// Fails if libbpf cannot read the object, with its reason.
 pub(crate) fn programs(object: &BpfObject) -> Result<Vec<Program>> {
-    let (opened, messages) = capture(|| open(object, None));
+    let (opened, messages) = capture(Detail::Needed, || open(object, None));
     let opened = opened.map_err(|error| match messages::reasons(&messages) {
         Some(reasons) => anyhow!(reasons),
         None => error.context("libbpf cannot read it"),
@@ -90,11 +90,13 @@ impl Attempt {
         program: &Program,
         types: Option<&Path>,
         log_level: u32,
+        detail: Detail,
     ) -> Result<Attempt> {
         let mut log_size = LOG_SIZE;
         loop {
             let mut log = log_buffer(log_size)?;
-            let (loaded, messages) = capture(|| load(object, program, types, log_level, &mut log));
+            let load = || load(object, program, types, log_level, &mut log);
+            let (loaded, messages) = capture(detail, load);
             let (outcome, lines) = loaded?;
             let log = log_text(&log);
             let is_full = log.len() + 1 >= log_size;

@@ -3,7 +3,7 @@
 
 use ufunc_gen::metadata::Role;
 
-use crate::host_types::Missing;
+use crate::missing::Missing;
 use crate::modules::LoadedModule;
 use crate::report::{Stage, list};
 use crate::verifier_log::Diagnosis;
@@ -293,9 +293,9 @@ const TABLE: &[Entry] = &[
                     format!("{owner} has no value {name} in {app}{}", instead(others)),
                     "name a value that this application has; guard what may be missing with bpf_core_enum_value_exists".into(),
                 ),
-                Some(Missing::Type(ty)) => (
-                    format!("{app} does not define {ty}, and {neither}"),
-                    "the type must exist, by that name and the same in all files, in the application that this program is for; guard what may be missing with bpf_core_type_exists".into(),
+                Some(Missing::Type { name, nearest }) => (
+                    format!("{name} is not defined in {app}{}, and {neither}", like(nearest)),
+                    "the type must exist, by that name, in the application that this program is for; guard what may be missing with bpf_core_type_exists".into(),
                 ),
                 Some(Missing::Kind) => (
                     format!("{app} has {what}, but not of the kind that the program declares"),
@@ -388,7 +388,7 @@ const TABLE: &[Entry] = &[
         },
     },
     Entry {
-        pattern: "cannot call GPL-restricted function from non-GPL compatible program",
+        pattern: LICENSE,
         stage: Stage::Verification,
         explain: |case, _| {
             (
@@ -560,6 +560,24 @@ fn instead(names: &[String]) -> String {
         _ if names.is_empty() => String::new(),
         0 => format!(" (it has {shown})"),
         more => format!(" (it has {shown} and {more} more)"),
+    }
+}
+
+/// The verifier's words for a call that the program's license does not allow.
+const LICENSE: &str = "cannot call GPL-restricted function from non-GPL compatible program";
+
+/// Whether the reason is the program's license.
+pub(crate) fn is_about_license(reason: &str) -> bool {
+    reason.contains(LICENSE)
+}
+
+/// ` (but struct data is)`, for those who may have mistyped a name.
+fn like(names: &[String]) -> String {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [name] => format!(" (but {name} is)"),
+        names => format!(" (but {} are)", list(names, "and")),
     }
 }
 
@@ -781,7 +799,14 @@ mod tests {
         assert_eq!(said(member(0)).0, text);
         assert_eq!(said(member(2)).0, format!("{text} (it has m0, m1)"));
         assert!(said(member(20)).0.ends_with("m15 and 4 more)"));
-        assert!(said(Missing::Type("struct data".into())).0.starts_with("./app does not define"));
+        let missing = |nearest: &[&str]| Missing::Type {
+            name: "struct dta".into(),
+            nearest: nearest.iter().map(ToString::to_string).collect(),
+        };
+        let text = "struct dta is not defined in ./app";
+        assert!(said(missing(&[])).0.starts_with(&format!("{text}, and neither")));
+        let near = format!("{text} (but struct data and union date are), and neither");
+        assert!(said(missing(&["struct data", "union date"])).0.starts_with(&near));
         assert!(
             said(Missing::Unknown("./app has no debug information".into())).1.contains("no debug")
         );

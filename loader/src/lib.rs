@@ -12,11 +12,13 @@
 //!                     report ◀── explain ◀── verifier_log ◀─────────────────────────┘
 //! ```
 //!
-//! 1. [`host`] opens the application and [`object`] the BPF object; neither file is trusted.
+//! 1. [`host`] opens the applications and [`object`] the BPF object; no file is trusted. Which
+//!    applications and libraries run together, `combination` says.
 //! 2. [`modules`] looks up every kfunc that the object needs, so that a program is only judged
 //!    against the module of the very build that it is meant for.
-//! 3. `host_types` adds the application's types to the kernel's, for programs on the application's
-//!    probes: with or without a module, those are what they are fitted to.
+//! 3. `host_types` finds what the programs name among the applications' types and the kernel's, for
+//!    programs on the applications' probes: with or without a module, those are what they are
+//!    fitted to. `cache` keeps it.
 //! 4. [`verify()`] has the kernel load each program on its own. The verdict is the kernel's; what
 //!    fails for another reason is not judged.
 //! 5. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
@@ -27,15 +29,19 @@
 
 pub mod attach;
 mod attempt;
+mod cache;
 mod capability;
+mod combination;
 pub mod doctor;
 pub mod explain;
 pub mod host;
-pub mod host_types;
+mod host_types;
 pub mod links;
 mod messages;
+pub mod missing;
 pub mod modules;
 pub mod object;
+mod probe;
 pub mod report;
 pub mod source;
 pub mod verifier_log;

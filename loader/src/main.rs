@@ -8,12 +8,14 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use ufunc_loader::attach::{AttachError, AttachRequest, attach};
-use ufunc_loader::report::{Report, Verdict, human, json};
+use ufunc_loader::report::{Report, Verdict, human, json, overall};
 use ufunc_loader::verifier_log::VerifierLog;
 use ufunc_loader::{Request, verify};
 use ufunc_loader::{doctor, links};
 
-use args::{Args, AttachArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, VerifyArgs};
+use args::{
+    Args, AttachArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, Preference, VerifyArgs,
+};
 
 /// Lines of the log that `--log short` shows.
 const SHORT_LOG: usize = 15;
@@ -36,9 +38,18 @@ fn main() -> ExitCode {
 }
 
 fn run_verify(args: &VerifyArgs) -> u8 {
-    let report = verify(&Request { object: &args.object, app: &args.app, verbose: args.verbose });
-    let mut status = report.exit_code();
-    if let Err(error) = print(&report, args)
+    let reports = verify(&Request {
+        object: &args.object,
+        apps: &args.app,
+        btf: args.btf.as_deref(),
+        vmlinux: args.vmlinux.as_deref(),
+        debug_dirs: &args.debug_dir,
+        prefer_kernel: args.prefer == Preference::Kernel,
+        cache: !args.no_cache,
+        verbose: args.verbose,
+    });
+    let mut status = overall(&reports).exit_code();
+    if let Err(error) = print(&reports, args)
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         print_error(&format!("failed to write the report: {error}"));
@@ -65,25 +76,25 @@ fn run_attach(args: &AttachArgs) -> u8 {
         json: args.json,
         verbose: args.verbose,
     };
-    let note = &mut |text: &str| print_note(text);
+    let note = &mut |text: &str| print_remark("note", text);
     match attach(&request, &mut io::stdout().lock(), note) {
         Ok(()) => DONE,
-        Err(AttachError::Refused(report)) => {
-            if let Err(error) = print_refused(&report) {
+        Err(AttachError::Refused(reports)) => {
+            if let Err(error) = print_refused(&reports) {
                 print_error(&format!("failed to write the report: {error}"));
             }
-            report.exit_code()
+            overall(&reports).exit_code()
         }
         Err(AttachError::Failed(error)) => failed(&error),
     }
 }
 
 /// Says why the programs were not loaded: on stderr, so that stdout has only what programs said.
-fn print_refused(report: &Report) -> io::Result<()> {
-    if let Some(failure) = &report.failure {
+fn print_refused(reports: &[Report]) -> io::Result<()> {
+    for failure in reports.iter().filter_map(|report| report.failure.as_ref()) {
         print_error(&format!("{:#}", failure.error));
     }
-    human::write(report, |_| None, &mut anstream::stderr())?;
+    human::write(reports, |_| None, &mut anstream::stderr())?;
     print_error("nothing was attached; loader verify tells more");
     Ok(())
 }
@@ -147,26 +158,14 @@ fn failed(error: &anyhow::Error) -> u8 {
 }
 
 /// Verdicts go to stdout, everything else to stderr.
-fn print(report: &Report, args: &VerifyArgs) -> io::Result<()> {
-    if args.verbose {
-        let mut stderr = io::stderr().lock();
-        if let Some(types) = &report.types {
-            // As in `print_error`.
-            let _ = writeln!(stderr, "types: {}", human::printable(types));
-        }
-        let messages = report.programs.iter().flat_map(|program| &program.libbpf);
-        for line in messages.flat_map(|message| message.lines()) {
-            // As in `print_error`.
-            let _ = writeln!(stderr, "libbpf: {}", human::printable(line));
-        }
-    }
-    if let Some(failure) = &report.failure {
-        print_error(&format!("{:#}", failure.error));
-    }
-    let unjudged = report.count(Verdict::Unjudged);
-    if unjudged > 0 {
-        let programs = report.programs.len();
-        print_error(&format!("{unjudged} of {programs} program(s) could not be judged"));
+fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
+    for report in reports {
+        // Where there are several, it has to be said which one a remark is about.
+        let about = match reports.len() {
+            1 => String::new(),
+            _ => format!("{}: ", human::hosts(report)),
+        };
+        print_remarks(report, &about, args.verbose);
     }
     let whole_by_default = args.json || args.verbose;
     let mode = args.log.unwrap_or(if whole_by_default { LogMode::Full } else { LogMode::None });
@@ -177,23 +176,45 @@ fn print(report: &Report, args: &VerifyArgs) -> io::Result<()> {
     };
     if args.json {
         let mut stdout = io::stdout().lock();
-        json::Document::new(report, log).write(&mut stdout)?;
+        json::write(reports, log, &mut stdout)?;
         return stdout.flush();
     }
     let mut stdout = anstream::stdout().lock();
-    human::write(report, log, &mut stdout)?;
-    if mode == LogMode::None && report.count(Verdict::Rejected) > 0 {
+    human::write(reports, log, &mut stdout)?;
+    let is_rejected = reports.iter().any(|report| report.count(Verdict::Rejected) > 0);
+    if mode == LogMode::None && is_rejected {
         writeln!(stdout, "see the verifier's log with --log short or --log full")?;
     }
     stdout.flush()
 }
 
-fn print_note(message: &str) {
-    // As in `print_error`.
-    let _ = writeln!(anstream::stderr(), "note: {}", human::printable(message));
+/// What there is to say beside the verdicts.
+fn print_remarks(report: &Report, about: &str, verbose: bool) {
+    for warning in &report.warnings {
+        print_remark("warning", warning);
+    }
+    if verbose {
+        for line in &report.types {
+            print_remark("types", &format!("{about}{line}"));
+        }
+        let messages = report.programs.iter().flat_map(|program| &program.libbpf);
+        messages.flat_map(|message| message.lines()).for_each(|line| print_remark("libbpf", line));
+    }
+    if let Some(failure) = &report.failure {
+        print_error(&format!("{about}{:#}", failure.error));
+    }
+    let unjudged = report.count(Verdict::Unjudged);
+    if unjudged > 0 {
+        let programs = report.programs.len();
+        print_error(&format!("{about}{unjudged} of {programs} program(s) could not be judged"));
+    }
 }
 
 fn print_error(message: &str) {
+    print_remark("error", message);
+}
+
+fn print_remark(kind: &str, text: &str) {
     // If stderr is gone, the exit status still tells.
-    let _ = writeln!(anstream::stderr(), "error: {}", human::printable(message));
+    let _ = writeln!(anstream::stderr(), "{kind}: {}", human::printable(text));
 }

@@ -5,8 +5,9 @@
 //! cannot unwind, and libbpf quotes names from the object, which may be any bytes.
 
 use std::collections::BTreeSet;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libbpf_rs::libbpf_sys;
@@ -30,6 +31,22 @@ pub(crate) struct Message {
     pub(crate) text: String,
 }
 
+/// How much of what libbpf says is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// All of it. There are a hundred lines for each program, and putting them into words takes
+    /// longer than what they are about.
+    All,
+    /// What something depends on.
+    Needed,
+}
+
+/// Parts of the formats of steps that something depends on: [`modules_with_types`] and
+/// [`modules_were_hidden`].
+const NEEDED_STEPS: [&str; 2] = ["found target candidate", "skipping module BTFs loading"];
+
+/// Whether steps are kept that nothing depends on.
+static KEEPS_ALL: AtomicBool = AtomicBool::new(true);
 /// All that libbpf has said since the current [`capture`] began.
 static SAID: Mutex<Vec<Message>> = Mutex::new(Vec::new());
 /// Held by the one [`capture`] that may run: libbpf has one print function for the whole process.
@@ -54,12 +71,13 @@ pub(crate) fn modules_were_hidden(messages: &[Message]) -> bool {
     messages.iter().any(|message| message.text.starts_with("skipping module BTFs loading"))
 }
 
-/// Runs `work` and returns all that libbpf printed meanwhile.
-pub(crate) fn capture<T>(work: impl FnOnce() -> T) -> (T, Vec<Message>) {
+/// Runs `work` and returns what libbpf printed meanwhile.
+pub(crate) fn capture<T>(detail: Detail, work: impl FnOnce() -> T) -> (T, Vec<Message>) {
     type Print =
         unsafe extern "C" fn(libbpf_sys::libbpf_print_level, *const c_char, *mut c_void) -> c_int;
     let _only_one = lock(&CAPTURE);
     lock(&SAID).clear();
+    KEEPS_ALL.store(detail == Detail::All, Ordering::Relaxed);
     // SAFETY: both are the type of libbpf's callback. What Rust calls the C type `va_list` differs
     // between architectures; as an argument it is a pointer on all of them.
     let print: libbpf_sys::libbpf_print_fn_t = unsafe { mem::transmute(keep as Print) };
@@ -78,6 +96,12 @@ unsafe extern "C" fn keep(
     format: *const c_char,
     arguments: *mut c_void,
 ) -> c_int {
+    // SAFETY: libbpf's formats are strings in its code, which end with a NUL.
+    let words = unsafe { CStr::from_ptr(format) };
+    if level == libbpf_sys::LIBBPF_DEBUG && !KEEPS_ALL.load(Ordering::Relaxed) && !is_needed(words)
+    {
+        return 0;
+    }
     // SAFETY: libbpf passes a format and the arguments that belong to it.
     let Ok(bytes) = (unsafe { vsprintf::vsprintf_raw(format, arguments) }) else { return 0 };
     let level = match level {
@@ -89,6 +113,12 @@ unsafe extern "C" fn keep(
     let text = text.trim_end().trim_start_matches("libbpf: ").to_owned();
     lock(&SAID).push(Message { level, text });
     0
+}
+
+/// Whether something depends on a step with that format.
+fn is_needed(format: &CStr) -> bool {
+    let has = |words: &&str| memchr::memmem::find(format.to_bytes(), words.as_bytes()).is_some();
+    NEEDED_STEPS.iter().any(has)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -157,7 +187,7 @@ mod tests {
     #[test]
     fn text_of_any_bytes_is_kept() {
         let object = b"\x7fELF";
-        let ((), messages) = capture(|| {
+        let ((), messages) = capture(Detail::All, || {
             let opened = libbpf_rs::ObjectBuilder::default().open_memory(object);
             assert!(opened.is_err());
         });

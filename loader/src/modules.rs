@@ -92,12 +92,13 @@ struct Declarations {
     unreadable: Vec<String>,
 }
 
-/// Finds the module that lends `app`'s ufuncs among `kfuncs`; `None` if none of them is a ufunc.
+/// Finds the module that lends the ufuncs of one of `apps` among `kfuncs`; `None` if none of them is
+/// a ufunc.
 ///
 /// `sysfs` is the folder where the kernel shows its types, [`ufunc_gen::kernel::SYSFS_BTF`].
 /// Fails if a kfunc that is not weak is declared nowhere, or if a ufunc is declared by anything
 /// but the module of this very build of the application.
-pub fn find_lender(sysfs: &Path, kfuncs: &[Kfunc], app: &App) -> Result<Option<LoadedModule>> {
+pub fn find_lender(sysfs: &Path, kfuncs: &[Kfunc], apps: &[&App]) -> Result<Option<LoadedModule>> {
     if kfuncs.is_empty() {
         return Ok(None);
     }
@@ -110,13 +111,14 @@ pub fn find_lender(sysfs: &Path, kfuncs: &[Kfunc], app: &App) -> Result<Option<L
             None => missing.push(kfunc.name.as_str()),
             Some(Declarer::Kernel(_)) => {}
             Some(Declarer::Generated(module)) => {
-                check_build(module, &format!("{} is declared by", kfunc.name), app)?;
+                check_build(module, &format!("{} is declared by", kfunc.name), apps)?;
                 match lender {
                     Some(other) if other.name != module.name => bail!(
                         "modules {} and {} both lend functions of {}; have ufunc-gen put them into one module",
                         other.name,
                         module.name,
-                        app.path.display()
+                        meant(apps, module)
+                            .map_or_else(String::new, |app| app.path.display().to_string())
                     ),
                     _ => lender = Some(module),
                 }
@@ -124,7 +126,7 @@ pub fn find_lender(sysfs: &Path, kfuncs: &[Kfunc], app: &App) -> Result<Option<L
         }
     }
     if !missing.is_empty() {
-        bail!(declarations.explain_missing(&missing, app));
+        bail!(declarations.explain_missing(&missing, apps));
     }
     Ok(lender.cloned())
 }
@@ -138,14 +140,14 @@ pub(crate) fn generated(sysfs: &Path) -> (Vec<LoadedModule>, Vec<String>) {
 }
 
 /// Fails if one of the `modules`, to whose types a program was fitted (CO-RE), was generated from
-/// anything but `app`'s file.
+/// anything but the file of one of `apps`.
 ///
 /// libbpf looks for a type in all modules; one of another build may have it in another layout.
-pub fn check_types(sysfs: &Path, modules: &BTreeSet<&str>, app: &App) -> Result<()> {
+pub fn check_types(sysfs: &Path, modules: &BTreeSet<&str>, apps: &[&App]) -> Result<()> {
     for name in modules {
         if let Some(metadata) = read_metadata(sysfs, name)? {
             let module = LoadedModule { name: (*name).to_owned(), metadata };
-            check_build(&module, "types that the program names were found in", app)?;
+            check_build(&module, "types that the program names were found in", apps)?;
         }
     }
     Ok(())
@@ -164,9 +166,25 @@ fn read_metadata(sysfs: &Path, module: &str) -> Result<Option<ModuleMetadata>> {
     read().with_context(|| format!("failed to read the BTF of module {module}"))
 }
 
-/// Fails unless `module` was generated from `app`'s file; `what` begins the message.
-fn check_build(module: &LoadedModule, what: &str, app: &App) -> Result<()> {
+/// Which of `apps` the module may be of: that of its build, or of the same name, or any.
+fn meant<'a>(apps: &[&'a App], module: &LoadedModule) -> Option<&'a App> {
     let metadata = &module.metadata;
+    let of_build = |app: &&&App| app.build_id().is_ok_and(|id| *id == metadata.build_id);
+    let of_name = |app: &&&App| app.name == metadata.host;
+    let app = apps.iter().find(of_build).or_else(|| apps.iter().find(of_name));
+    app.or(apps.first()).copied()
+}
+
+/// Fails unless `module` was generated from the file of one of `apps`; `what` begins the message.
+fn check_build(module: &LoadedModule, what: &str, apps: &[&App]) -> Result<()> {
+    let metadata = &module.metadata;
+    let Some(app) = meant(apps, module) else {
+        bail!(
+            "{what} module {} of {}; name that application with --app, for the module must be of this very build",
+            module.name,
+            metadata.host
+        )
+    };
     let build_id = app.build_id()?;
     if metadata.build_id == *build_id {
         return Ok(());
@@ -268,15 +286,23 @@ impl Declarations {
     }
 
     /// Says why nothing declares the kfuncs `missing`, and what to do.
-    fn explain_missing(&self, missing: &[&str], app: &App) -> String {
+    fn explain_missing(&self, missing: &[&str], apps: &[&App]) -> String {
+        let declared =
+            format!("{} declared by no loaded module; ", crate::report::list_with_verb(missing));
+        let own = self.generated.iter().find_map(|module| {
+            let app = meant(apps, module)?;
+            (app.name == module.metadata.host).then_some(app)
+        });
+        let Some(app) = own.or(apps.first().copied()) else {
+            return declared + "name the application that lends them with --app";
+        };
         let of_app = |module: &&LoadedModule| {
             app.build_id().is_ok_and(|build_id| module.metadata.build_id == *build_id)
         };
         let of_name = |module: &&LoadedModule| module.metadata.host == app.name;
         let generated = self.generated.iter();
         let path = app.path.display();
-        let mut text =
-            format!("{} declared by no loaded module; ", crate::report::list_with_verb(missing));
+        let mut text = declared;
         if let Some(module) = generated.clone().find(of_app) {
             text += &format!(
                 "module {} of {path} lends {}; declare the function in the application or in a policy and generate the module again",
@@ -406,7 +432,7 @@ mod tests {
 
         fn find(&self, names: &[&str], app: &App) -> Result<Option<LoadedModule>> {
             let kfuncs = names.iter().map(|name| Kfunc { name: name.to_string(), weak: false });
-            find_lender(self.dir.path(), &kfuncs.collect::<Vec<_>>(), app)
+            find_lender(self.dir.path(), &kfuncs.collect::<Vec<_>>(), &[app])
         }
 
         fn error(&self, names: &[&str], app: &App) -> String {
@@ -468,7 +494,7 @@ mod tests {
     fn weak_kfuncs_may_be_missing() {
         let sysfs = Sysfs::new();
         let kfuncs = [Kfunc { name: "bpf_of_a_newer_kernel".into(), weak: true }];
-        assert_eq!(find_lender(sysfs.dir.path(), &kfuncs, &app()).unwrap(), None);
+        assert_eq!(find_lender(sysfs.dir.path(), &kfuncs, &[&app()]).unwrap(), None);
     }
 
     #[test]
@@ -525,7 +551,7 @@ mod tests {
         sysfs.insmod("stale", &app.name, &BuildId(OTHER_BUILD.to_vec()), &pair());
         sysfs.insert("nf_conntrack", &[func("bpf_ct_lookup")]);
         let check = |modules: &[&str]| {
-            check_types(sysfs.dir.path(), &modules.iter().copied().collect(), &app)
+            check_types(sysfs.dir.path(), &modules.iter().copied().collect(), &[&app])
         };
         check(&["nf_conntrack", "ufunc"]).unwrap();
         let error = check(&["stale", "ufunc"]).unwrap_err().to_string();

@@ -14,9 +14,9 @@ use ufunc_gen::btf::decode::Btf;
 use ufunc_gen::btf::merge::essential;
 use ufunc_gen::btf::{Linkage, Type, TypeId};
 use ufunc_gen::kernel::BTF_SECTION;
-use ufunc_gen::relocation;
+use ufunc_gen::relocation::{TypeName, class_of, is_context};
 
-use crate::host_types::is_user_probe;
+use crate::probe::is_user_probe;
 
 /// No BPF object comes near this size; reading a larger file would only take the memory.
 const SIZE_MAX: u64 = 256 << 20;
@@ -24,6 +24,8 @@ const SIZE_MAX: u64 = 256 << 20;
 const KSYMS: &str = ".ksyms";
 /// Section that says, among other things, which instructions are to be fitted to types (CO-RE).
 const BTF_EXT_SECTION: &str = ".BTF.ext";
+/// Section that names the license, which some functions ask for.
+const LICENSE_SECTION: &str = "license";
 /// Section of subprograms, which any program of the object may call.
 const SUBPROGRAMS: &str = ".text";
 /// Bytes of an ELF file from which its class, byte order and machine can be told.
@@ -49,8 +51,23 @@ pub struct BpfObject {
     pub kfuncs: Vec<Kfunc>,
     /// Its BTF.
     pub btf: Vec<u8>,
-    /// Names of the types that programs on applications' probes are fitted to (CO-RE).
-    pub fitted: BTreeSet<String>,
+    /// Whether it says under which license it is.
+    pub has_license: bool,
+    /// What its programs on applications' probes are fitted to.
+    pub fitting: Fitting,
+}
+
+/// What programs on applications' probes are fitted to (CO-RE).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fitting {
+    /// The types at which their relocations begin, and other than their context's.
+    pub types: BTreeSet<TypeName>,
+    /// The types of their context, which is the kernel's.
+    pub context: BTreeSet<TypeName>,
+    /// Whether they ask for the numbers by which the kernel knows its types.
+    pub kernel_ids: bool,
+    /// Their sections.
+    pub sections: BTreeSet<String>,
 }
 
 impl BpfObject {
@@ -65,8 +82,9 @@ impl BpfObject {
         let btf = btf(&file).with_context(context)?;
         let kfuncs = kfuncs(&file, &btf).with_context(context)?;
         // libbpf ignores a section that it cannot read, and so does this.
-        let fitted = fitted(&file, &btf).unwrap_or_default();
-        Ok(BpfObject { path: path.to_owned(), kfuncs, btf, fitted, bytes })
+        let fitting = fitting(&file, &btf).unwrap_or_default();
+        let has_license = file.section_by_name(LICENSE_SECTION).is_some();
+        Ok(BpfObject { path: path.to_owned(), kfuncs, btf, has_license, fitting, bytes })
     }
 
     /// The name that libbpf derives names of maps from: the file's, up to its first dot.
@@ -80,7 +98,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     // Asked before the file is opened: opening a FIFO would wait for its other end.
     ensure!(fs::metadata(path)?.is_file(), "not a regular file");
     let mut file = File::open(path)?;
-    let mut bytes = Vec::new();
+    let len = file.metadata()?.len().min(SIZE_MAX) as usize;
+    let mut bytes = Vec::with_capacity(len + 1);
     (&mut file).take(IDENT_LEN as u64).read_to_end(&mut bytes)?;
     check_ident(&bytes)?;
     file.take(SIZE_MAX).read_to_end(&mut bytes)?;
@@ -105,7 +124,10 @@ fn check_ident(ident: &[u8]) -> Result<()> {
         other => bail!("the ELF header has the unknown byte order {}", other.0),
     };
     if elf::Machine(machine) != elf::EM_BPF {
-        bail!("an ELF file for {}, not a BPF object; {COMPILE}", machine_name(machine));
+        bail!(
+            "an ELF file for {}, not a BPF object; {COMPILE}",
+            machine_name(elf::Machine(machine))
+        );
     }
     ensure!(
         elf::FileClass(ident[4]) == elf::ELFCLASS64,
@@ -115,8 +137,9 @@ fn check_ident(ident: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn machine_name(machine: u16) -> String {
-    match elf::Machine(machine) {
+/// What a machine is called.
+pub(crate) fn machine_name(machine: elf::Machine) -> String {
+    match machine {
         elf::EM_X86_64 => "x86-64".into(),
         elf::EM_386 => "x86".into(),
         elf::EM_AARCH64 => "arm64".into(),
@@ -162,7 +185,7 @@ fn kfuncs(file: &BpfFile<'_>, btf: &[u8]) -> Result<Vec<Kfunc>> {
         .collect();
     let kfunc = |name: String| Kfunc {
         weak: weak.get(name.as_str()).copied().unwrap_or(false),
-        name: essential_name(&name).to_owned(),
+        name: essential(&name).to_owned(),
     };
     Ok(names.into_iter().map(kfunc).collect())
 }
@@ -185,39 +208,57 @@ fn extern_functions(btf: &[u8]) -> Result<Vec<String>> {
     Ok(wanted.iter().filter_map(|id| functions.remove(id)).collect())
 }
 
-/// The types at which relocations of user-space probes begin, other than their context.
-fn fitted(file: &BpfFile<'_>, btf: &[u8]) -> Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    let Some(section) = file.section_by_name(BTF_EXT_SECTION) else { return Ok(names) };
-    if !file.sections().any(|section| section.name().is_ok_and(is_user_probe)) {
-        return Ok(names);
+/// What the relocations of programs on applications' probes ask for.
+fn fitting(file: &BpfFile<'_>, btf: &[u8]) -> Result<Fitting> {
+    let names = file.sections().filter_map(|section| section.name().ok().map(str::to_owned));
+    let sections: BTreeSet<String> = names.filter(|name| is_user_probe(name)).collect();
+    let mut fitting = Fitting { sections, ..Fitting::default() };
+    let Some(section) = file.section_by_name(BTF_EXT_SECTION) else { return Ok(fitting) };
+    if fitting.sections.is_empty() {
+        return Ok(fitting);
     }
-    let roots = relocation_roots(section.data()?, btf).context("a section is cut off")?;
-    let btf = Btf::parse(btf)?;
-    for item in btf.types() {
+    let relocations = relocations(section.data()?, btf).context("a section is cut off")?;
+    let roots: BTreeSet<TypeId> = relocations.iter().map(|relocation| relocation.ty).collect();
+    fitting.kernel_ids = relocations.iter().any(|relocation| relocation.kind == TYPE_ID_TARGET);
+    for item in Btf::parse(btf)?.types() {
         let (id, ty) = item?;
-        if roots.contains(&id) {
-            names.insert(essential(ty.name()).to_owned());
-        }
+        let name = essential(ty.name());
+        let Some(class) = class_of(ty.kind()).filter(|_| roots.contains(&id) && !name.is_empty())
+        else {
+            continue;
+        };
+        let types = if is_context(name) { &mut fitting.context } else { &mut fitting.types };
+        types.insert((class, name.to_owned()));
     }
-    let named = relocation::named_types(&btf)?;
-    names.retain(|name| named.iter().any(|(_, named)| named == name));
-    Ok(names)
+    Ok(fitting)
 }
 
-/// The types in the CO-RE part of `ext`, a [`BTF_EXT_SECTION`], whose form is in the kernel's
-/// `Documentation/bpf/btf.rst`; `None` if it is cut off.
-fn relocation_roots(ext: &[u8], btf: &[u8]) -> Option<BTreeSet<TypeId>> {
+/// A CO-RE relocation, as far as it matters here.
+struct Relocation {
+    /// The type at which it begins.
+    ty: TypeId,
+    /// What it asks for, `enum bpf_core_relo_kind` in the kernel's `include/uapi/linux/bpf.h`.
+    kind: u32,
+}
+
+/// `BPF_CORE_TYPE_ID_TARGET`
+const TYPE_ID_TARGET: u32 = 7;
+
+/// The relocations of programs on applications' probes in the CO-RE part of `ext`, a
+/// [`BTF_EXT_SECTION`], whose form is in the kernel's `Documentation/bpf/btf.rst`; `None` if it is
+/// cut off.
+fn relocations(ext: &[u8], btf: &[u8]) -> Option<Vec<Relocation>> {
     /// Where the headers have offset and length of the CO-RE part and of BTF's strings.
     const RELOCATIONS: [usize; 2] = [24, 28];
     const STRINGS: [usize; 2] = [16, 20];
+    /// The instruction, the type, how to go on from there, what is asked for.
+    const RECORD_LEN: usize = 16;
     let part = btf_part(ext, RELOCATIONS)?;
     let strings = btf_part(btf, STRINGS)?;
-    let mut roots = BTreeSet::new();
+    let mut found = Vec::new();
     if part.is_empty() {
-        return Some(roots);
+        return Some(found);
     }
-    // A relocation is the place of its instruction, the type, and what only libbpf needs.
     let record_len = word(part, 0)? as usize;
     let mut at = 4;
     while at < part.len() {
@@ -227,12 +268,13 @@ fn relocation_roots(ext: &[u8], btf: &[u8]) -> Option<BTreeSet<TypeId>> {
         at += 8;
         let records = part.get(at..at.checked_add(records_len)?)?;
         at += records_len;
-        if record_len >= 8 && (is_user_probe(&section) || section == SUBPROGRAMS) {
-            let ids = records.chunks_exact(record_len).filter_map(|record| word(record, 4));
-            roots.extend(ids.map(TypeId));
+        if record_len >= RECORD_LEN && (is_user_probe(&section) || section == SUBPROGRAMS) {
+            let read =
+                |record| Some(Relocation { ty: TypeId(word(record, 4)?), kind: word(record, 12)? });
+            found.extend(records.chunks_exact(record_len).filter_map(read));
         }
     }
-    Some(roots)
+    Some(found)
 }
 
 /// The part of `bytes` whose offset and length the header, which [`BTF_SECTION`] and
@@ -247,13 +289,6 @@ fn btf_part(bytes: &[u8], place: [usize; 2]) -> Option<&[u8]> {
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// The name without its flavor: libbpf takes `name___anything` for `name`.
-fn essential_name(name: &str) -> &str {
-    let is_separator = |window: &[u8]| matches!(window, [before, b'_', b'_', b'_', after] if *before != b'_' && *after != b'_');
-    let separator = name.as_bytes().windows(5).rposition(is_separator);
-    separator.and_then(|at| name.get(..=at)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -290,7 +325,7 @@ mod tests {
         let names =
             ["my_alloc", "my_alloc___v2", "a___b___c", "___x", "x___", "a____b", "a___b____c"];
         let expected = ["my_alloc", "my_alloc", "a___b", "___x", "x___", "a____b", "a"];
-        assert_eq!(names.map(essential_name), expected);
+        assert_eq!(names.map(essential), expected);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What `verify` found out, and the forms in which it is written down.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use ufunc_gen::metadata::BuildId;
@@ -32,6 +32,15 @@ impl Verdict {
             Verdict::Accepted => "accepted",
             Verdict::Rejected => "rejected",
             Verdict::Unjudged => "unjudged",
+        }
+    }
+
+    /// The exit status that stands for it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Verdict::Accepted => 0,
+            Verdict::Rejected => 1,
+            Verdict::Unjudged => 2,
         }
     }
 }
@@ -120,23 +129,47 @@ pub struct Failure {
     pub error: anyhow::Error,
 }
 
-/// What became of an object.
-#[derive(Debug)]
-pub struct Report {
-    /// The application's file.
-    pub app: PathBuf,
+/// An application or shared library that an object was judged for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostReport {
+    /// Its file.
+    pub path: PathBuf,
     /// Its build-id, if it has one.
     pub build_id: Option<BuildId>,
+}
+
+impl HostReport {
+    pub(crate) fn new(path: &Path) -> Self {
+        HostReport { path: path.to_owned(), build_id: None }
+    }
+}
+
+/// What became of an object, for one combination of hosts.
+#[derive(Debug)]
+pub struct Report {
+    /// The application and its libraries, in the order in which they were given.
+    pub hosts: Vec<HostReport>,
+    /// Where their types are from, if not from their debug information.
+    pub btf: Option<PathBuf>,
     /// The BPF object.
     pub object: PathBuf,
     /// The module that lends the ufuncs which the object calls, if it calls any.
     pub module: Option<LoadedModule>,
     /// Whose types the programs are fitted to, where that was asked for.
-    pub types: Option<String>,
+    pub types: Vec<String>,
+    /// What is doubtful.
+    pub warnings: Vec<String>,
     /// The programs, in the order of the object.
     pub programs: Vec<ProgramReport>,
     /// Why nothing could be judged.
     pub failure: Option<Failure>,
+}
+
+/// The verdict on an object for all combinations: it is accepted only if it is for each.
+pub fn overall(reports: &[Report]) -> Verdict {
+    let verdicts: Vec<_> = reports.iter().map(Report::verdict).collect();
+    let worst = [Verdict::Rejected, Verdict::Unjudged];
+    worst.into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Verdict::Accepted)
 }
 
 impl Report {
@@ -154,15 +187,6 @@ impl Report {
             Verdict::Unjudged
         } else {
             Verdict::Accepted
-        }
-    }
-
-    /// The exit status that stands for [`Report::verdict`].
-    pub fn exit_code(&self) -> u8 {
-        match self.verdict() {
-            Verdict::Accepted => 0,
-            Verdict::Rejected => 1,
-            Verdict::Unjudged => 2,
         }
     }
 }

@@ -2,21 +2,26 @@
 //! From the files to the verdicts.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use ufunc_gen::kernel::SYSFS_BTF;
 use ufunc_gen::metadata::Role;
 
 use crate::attempt::{self, Attempt, Outcome, Program, log_level};
+use crate::cache::Cache;
 use crate::capability;
+use crate::combination::combinations;
 use crate::explain::{self, Case};
 use crate::host::App;
-use crate::host_types::HostTypes;
-use crate::messages::{self, Level};
+use crate::host_types::{self, HostTypes, Sources};
+use crate::messages::{self, Detail, Level};
+use crate::missing::Missing;
 use crate::modules::{self, LoadedModule};
 use crate::object::BpfObject;
-use crate::report::{Acquisition, Failure, ProgramReport, Report, Stage, Verdict};
+use crate::report::{
+    Acquisition, Failure, HostReport, ProgramReport, Report, Stage, Verdict, list,
+};
 use crate::source::{LineTable, SourceLine};
 use crate::verifier_log::{Instruction, VerifierLog};
 
@@ -25,50 +30,132 @@ use crate::verifier_log::{Instruction, VerifierLog};
 pub struct Request<'a> {
     /// The BPF object.
     pub object: &'a Path,
-    /// The application that it extends.
-    pub app: &'a Path,
+    /// The applications that it extends, and their shared libraries. Executables are alternatives
+    /// to each other, as are libraries of one SONAME: every combination is judged.
+    pub apps: &'a [PathBuf],
+    /// Where the types of applications come from, in place of debug information. Without it there
+    /// must be an application.
+    pub btf: Option<&'a Path>,
+    /// Where the kernel's types come from, if not from the running kernel.
+    pub vmlinux: Option<&'a Path>,
+    /// Where separate debug files are looked for first.
+    pub debug_dirs: &'a [PathBuf],
+    /// Whether a name that application and kernel have means the kernel's type.
+    pub prefer_kernel: bool,
+    /// Whether what is found out about applications may be kept for the next time.
+    pub cache: bool,
     /// Whether to keep all that libbpf and the verifier have to say.
     pub verbose: bool,
 }
 
-/// Has the kernel's verifier judge every program of the object.
+/// Has the kernel's verifier judge every program of the object, for each combination of the
+/// applications.
 ///
-/// What went wrong is in the report too: there is always one.
-pub fn verify(request: &Request<'_>) -> Report {
-    let mut report = Report {
-        app: request.app.to_owned(),
-        build_id: None,
+/// What went wrong is in the reports too: there is always one.
+pub fn verify(request: &Request<'_>) -> Vec<Report> {
+    let report = |apps: Vec<&Path>| Report {
+        hosts: apps.into_iter().map(HostReport::new).collect(),
+        btf: request.btf.map(Path::to_owned),
         object: request.object.to_owned(),
         module: None,
-        types: None,
+        types: Vec::new(),
+        warnings: Vec::new(),
         programs: Vec::new(),
         failure: None,
     };
-    report.failure = judge(request, &mut report).err();
-    report
+    let unjudged = |failure| {
+        let apps = request.apps.iter().map(PathBuf::as_path).collect();
+        vec![Report { failure: Some(failure), ..report(apps) }]
+    };
+    let apps = match open_apps(request) {
+        Ok(apps) => apps,
+        Err(failure) => return unjudged(failure),
+    };
+    let all = Object::open(request.object).and_then(|object| {
+        for file in [request.btf, request.vmlinux].into_iter().flatten() {
+            host_types::check_btf(file).map_err(at(Stage::Open))?;
+        }
+        let combinations = combinations(&apps).map_err(at(Stage::Open))?;
+        ensure_one_meaning(request, &combinations).map_err(at(Stage::Open))?;
+        Ok((object, combinations))
+    });
+    let (object, combinations) = match all {
+        Ok(all) => all,
+        Err(failure) => return unjudged(failure),
+    };
+    let judged = combinations.iter().map(|apps| {
+        let mut report = report(apps.iter().map(|app| app.path.as_path()).collect());
+        for (host, app) in report.hosts.iter_mut().zip(apps) {
+            host.build_id = app.build_id().ok().cloned();
+        }
+        report.failure = judge(request, &object, apps, &mut report).err();
+        report
+    });
+    judged.collect()
 }
 
-fn judge(request: &Request<'_>, report: &mut Report) -> Result<(), Failure> {
-    let at = |stage| move |error| Failure { stage, error };
-    let app = App::open(request.app).map_err(at(Stage::Open))?;
-    report.build_id = app.build_id().ok().cloned();
-    let object = BpfObject::open(request.object).map_err(at(Stage::Open))?;
-    let programs = programs(&object).map_err(at(Stage::Open))?;
-    report.module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &app)
+/// What makes a failure of an error.
+fn at(stage: Stage) -> impl Fn(anyhow::Error) -> Failure {
+    move |error| Failure { stage, error }
+}
+
+fn open_apps(request: &Request<'_>) -> Result<Vec<App>, Failure> {
+    request.apps.iter().map(|path| App::open(path)).collect::<Result<_>>().map_err(at(Stage::Open))
+}
+
+/// The types in one file are those of one version of the application.
+fn ensure_one_meaning(request: &Request<'_>, combinations: &[Vec<&App>]) -> Result<()> {
+    if let (Some(btf), true) = (request.btf, combinations.len() > 1) {
+        bail!(
+            "{} has the types of one application, and --app names several that cannot run together; judge one of them at a time",
+            btf.display()
+        );
+    }
+    Ok(())
+}
+
+/// The object and its programs.
+struct Object {
+    file: BpfObject,
+    programs: Vec<Program>,
+}
+
+impl Object {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let file = BpfObject::open(path).map_err(at(Stage::Open))?;
+        let programs = programs(&file).map_err(at(Stage::Open))?;
+        Ok(Object { file, programs })
+    }
+}
+
+/// Judges the object for `apps`, which run together.
+fn judge(
+    request: &Request<'_>,
+    object: &Object,
+    apps: &[&App],
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let Object { file: object, programs } = object;
+    report.module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, apps)
         .map_err(at(Stage::Kfunc))?;
     capability::check().map_err(at(Stage::Load))?;
-    let types = HostTypes::read(&app, &object);
-    if request.verbose {
-        report.types = types.describe(&app, &object);
-    }
-    let context = Context {
-        object: &object,
-        app: &app,
-        types: &types,
-        module: report.module.as_ref(),
-        verbose: request.verbose,
+    let cache = Cache::of_user().filter(|_| request.cache);
+    let sources = Sources {
+        hosts: apps,
+        btf: request.btf,
+        vmlinux: request.vmlinux,
+        debug_dirs: request.debug_dirs,
+        prefer_kernel: request.prefer_kernel,
+        cache: cache.as_ref(),
     };
-    for program in &programs {
+    let types = HostTypes::read(&sources, object);
+    report.warnings = types.warnings();
+    if request.verbose {
+        report.types = types.describe();
+    }
+    let module = report.module.as_ref();
+    let context = Context { object, apps, types: &types, module, verbose: request.verbose };
+    for program in programs {
         let judged = judge_program(&context, program);
         report.programs.push(judged.unwrap_or_else(|error| ProgramReport {
             stage: Some(Stage::Load),
@@ -93,16 +180,30 @@ fn programs(object: &BpfObject) -> Result<Vec<Program>> {
 #[derive(Clone, Copy)]
 struct Context<'a> {
     object: &'a BpfObject,
-    app: &'a App,
+    apps: &'a [&'a App],
     types: &'a HostTypes,
     module: Option<&'a LoadedModule>,
     verbose: bool,
 }
 
+impl Context<'_> {
+    /// The file that the module is to be generated from.
+    fn lender(&self) -> String {
+        let of_module = |app: &&&App| {
+            let build_id = self.module.map(|module| &module.metadata.build_id);
+            build_id.is_some_and(|build_id| app.build_id().is_ok_and(|own| own == build_id))
+        };
+        let app = self.apps.iter().find(of_module).or(self.apps.first());
+        app.map(|app| app.path.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+}
+
 fn judge_program(context: &Context<'_>, program: &Program) -> Result<ProgramReport> {
     let types = context.types.file_for(&program.section);
     let attempt = |level: u32| {
-        Attempt::new(context.object, program, types.as_deref(), level | log_level::STATISTICS)
+        let level = level | log_level::STATISTICS;
+        let detail = if context.verbose { Detail::All } else { Detail::Needed };
+        Attempt::new(context.object, program, types.as_deref(), level, detail)
     };
     let mut attempted = attempt(0)?;
     if matches!(attempted.outcome, Outcome::Refused { .. }) && !is_loaded_but_for_slots(&attempted)
@@ -110,7 +211,7 @@ fn judge_program(context: &Context<'_>, program: &Program) -> Result<ProgramRepo
         let level = if context.verbose { log_level::EVERYTHING } else { log_level::PATH };
         attempted = attempt(level)?;
     }
-    if let Err((stage, error)) = check_modules(&attempted, context.app) {
+    if let Err((stage, error)) = check_modules(&attempted, context.apps) {
         return Ok(ProgramReport {
             stage: Some(stage),
             reason: Some(format!("{error:#}")),
@@ -122,7 +223,7 @@ fn judge_program(context: &Context<'_>, program: &Program) -> Result<ProgramRepo
 
 /// Fails if libbpf saw other modules than the program is meant for, so that no verdict would be
 /// about the program as it will run.
-fn check_modules(attempt: &Attempt, app: &App) -> Result<(), (Stage, anyhow::Error)> {
+fn check_modules(attempt: &Attempt, apps: &[&App]) -> Result<(), (Stage, anyhow::Error)> {
     if messages::modules_were_hidden(&attempt.messages) {
         let error = anyhow!(
             "what the program needs is not the kernel's own, and the kernel shows the BTF of modules to CAP_SYS_ADMIN only, which this process does not have; run as root"
@@ -130,7 +231,7 @@ fn check_modules(attempt: &Attempt, app: &App) -> Result<(), (Stage, anyhow::Err
         return Err((Stage::Kfunc, error));
     }
     let modules = messages::modules_with_types(&attempt.messages);
-    let checked = modules::check_types(Path::new(SYSFS_BTF), &modules, app);
+    let checked = modules::check_types(Path::new(SYSFS_BTF), &modules, apps);
     checked.map_err(|error| (Stage::Relocation, error))
 }
 
@@ -216,6 +317,12 @@ impl ProgramReport {
         let mut calls_before = log.path().rev().skip(1).filter_map(|call| call.callee());
         let missing = explain::unresolved(reason)
             .and_then(|what| context.types.explain(&program.section, what));
+        let (missing, hosts) = missing.unzip();
+        // What the kernel refused is then not what its author meant: types are not known that the
+        // application has, or the object does not say what it is under.
+        let is_unknown = matches!(missing, Some(Missing::Unknown(_)))
+            || (explain::is_about_license(reason) && !context.object.has_license);
+        let hosts = hosts.unwrap_or_default();
         let explanation = explain::explain(&Case {
             reason,
             callee: log.failed_at.and_then(|call| call.callee()),
@@ -225,7 +332,7 @@ impl ProgramReport {
                 .and_then(|register| log.register(register))
                 .is_some_and(is_zero),
             missing: missing.as_ref(),
-            app: &context.app.path.to_string_lossy(),
+            app: &list(&hosts.iter().map(String::as_str).collect::<Vec<_>>(), "or"),
             module,
             diagnosis: log.diagnosis.as_ref(),
         });
@@ -239,7 +346,7 @@ impl ProgramReport {
             acquired_at,
             meaning: explanation.meaning,
             help: explanation.help,
-            ..Self::new(program, Verdict::Rejected)
+            ..Self::new(program, if is_unknown { Verdict::Unjudged } else { Verdict::Rejected })
         }
     }
 
@@ -251,7 +358,7 @@ impl ProgramReport {
             Outcome::NotPrepared { .. } => failed_stage(&reason),
             Outcome::Loaded | Outcome::Refused { .. } => Stage::Load,
         };
-        let app = context.app.path.to_string_lossy();
+        let app = context.lender();
         let (meaning, help) = match explain::other_signature(&reason, context.module, &app) {
             Some((meaning, help)) => (Some(meaning), Some(help)),
             None => (None, explain::refused(errno)),

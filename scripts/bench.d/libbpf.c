@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// libbpf on BTF files:
+// libbpf on files:
 //
 //   libbpf count FILE                  number of types, then of structs, unions, enums, typedefs, functions and
 //                                      variables; fails if libbpf takes the file for damaged
 //   libbpf merge BASE FILE OUT [dedup] both in one, as btf__add_btf() makes it, and deduplicated if told to
+//   libbpf load OBJECT [BTF]           loads all programs of a BPF object, fitted to the types in BTF if given
 
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,12 +55,28 @@ static int merge(const char *base_path, const char *path, const char *out_path, 
 	return 0;
 }
 
+static int load(const char *path, const char *btf)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = btf);
+	struct bpf_object *object = bpf_object__open_file(path, &options);
+	int failed;
+
+	if (!object)
+		return fail("open", path);
+	failed = bpf_object__load(object);
+	bpf_object__close(object);
+	return failed ? fail("load", path) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "count"))
 		return count(argv[2]);
 	if ((argc == 5 || (argc == 6 && !strcmp(argv[5], "dedup"))) && !strcmp(argv[1], "merge"))
 		return merge(argv[2], argv[3], argv[4], argc == 6);
-	fputs("usage: libbpf count FILE | merge BASE FILE OUT [dedup]\n", stderr);
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "load"))
+		return load(argv[2], argv[3]);
+	fputs("usage: libbpf count FILE | merge BASE FILE OUT [dedup] | load OBJECT [BTF]\n",
+	      stderr);
 	return 2;
 }

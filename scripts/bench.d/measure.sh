@@ -14,10 +14,11 @@ bench_limit=300
 build_tools() {
 	local target=${CARGO_TARGET_DIR:-$checkout/target} bin=$bench_run/bin include=$bench_run/include library
 	mkdir -p "$bin" "$include"
-	note "building ufunc-gen"
+	note "building ufunc-gen and loader"
 	(cd "$checkout" && cargo build --quiet --locked --release -p ufunc-gen --bins --example walk) >&2 ||
 		die 125 "ufunc-gen could not be built"
-	cp "$target/release/ufunc-gen" "$target/release/examples/walk" "$bin/"
+	(cd "$checkout" && cargo build --quiet --locked --release -p loader) >&2 || die 125 "loader could not be built"
+	cp "$target/release/ufunc-gen" "$target/release/examples/walk" "$target/release/loader" "$bin/"
 	cc -O2 -o "$bin/measure" "$bench_scripts/bench.d/measure.c"
 	if [[ $newest ]]; then
 		# Of the suite's headers only libbpf's: the others would not fit the machine's C library.
@@ -54,6 +55,11 @@ set_command() {
 	merge-dedup) command=("$bench_run/bin/ufunc-gen" merge "$kernel_btf" "$2" -o "$3") ;;
 	libbpf) libbpf_command merge "$kernel_btf" "$2" "$3" ;;
 	libbpf-dedup) libbpf_command merge "$kernel_btf" "$2" "$3" dedup ;;
+	# What is read is the application; bpf_object and bpf_types say what goes with it.
+	loader) command=("$bench_run/bin/loader" verify "$bpf_object" --app "$2") ;;
+	load) libbpf_command load "$bpf_object" ;;
+	load-merged) libbpf_command load "$bpf_object" "$bpf_types" ;;
+	load-least) libbpf_command load "$bpf_object" "$bpf_types.least" ;;
 	esac
 }
 
@@ -104,7 +110,7 @@ summarize() {
 	if [[ -e $out ]]; then
 		bytes=$(stat -c %s "$out")
 		judge_output "$out"
-	elif [[ $2 != walk && $2 != list ]]; then
+	elif [[ ! $2 =~ ^(walk|list|load.*)$ ]]; then
 		file=missing
 		note=$(tail -n 1 "$bench_run/log/$1.$2" | tr -d '\t' | cut -c1-100)
 	fi

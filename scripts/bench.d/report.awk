@@ -13,6 +13,9 @@ BEGIN {
 	time_limit["merge"] = 30
 	time_limit["merge-dedup"] = 100
 	time_limit["list"] = 50
+	# How many times what libbpf takes, given the least to do.
+	verify_time = 1.5
+	verify_memory = 2
 }
 
 {
@@ -38,7 +41,7 @@ END {
 
 # What was promised for one input.
 function judge(name,    own) {
-	own = (name, "ufunc-gen") in row ? row[name, "ufunc-gen"] : row[name, name]
+	own = own_row(name)
 	if (!own)
 		return
 	if (cell[own, "status"] != 0) {
@@ -55,6 +58,30 @@ function judge(name,    own) {
 		goal(name, "memory", "at most " memory_limit[name] " MB", sprintf("%.1f MB", cell[own, "mb"]), cell[own, "mb"] <= memory_limit[name])
 	if ((name, "ufunc-gen") in row)
 		judge_beside_pahole(name, own)
+	if ((name, "loader") in row)
+		judge_beside_libbpf(name, own)
+}
+
+# The row of what is ours.
+function own_row(name) {
+	if ((name, "ufunc-gen") in row)
+		return row[name, "ufunc-gen"]
+	return (name, "loader") in row ? row[name, "loader"] : row[name, name]
+}
+
+function judge_beside_libbpf(name, own,    i, time, memory) {
+	for (i = 1; i <= rows; i++) {
+		if (cell[i, "name"] != name || i == own)
+			continue
+		if (cell[i, "status"] != 0) {
+			unjudged(name, cell[i, "tool"] " failed: exit status " cell[i, "status"])
+			continue
+		}
+		time = cell[own, "ms"] / cell[i, "ms"]
+		memory = cell[own, "mb"] / cell[i, "mb"]
+		goal(name, "time", "at most " verify_time "x of " cell[i, "tool"], sprintf("%.2fx", time), time <= verify_time)
+		goal(name, "memory", "at most " verify_memory "x of " cell[i, "tool"], sprintf("%.2fx", memory), memory <= verify_memory)
+	}
 }
 
 function judge_beside_pahole(name, own,    times, fast, lean, small, factor) {
@@ -118,10 +145,10 @@ function unjudged(name, why) {
 }
 
 function print_table(    i, own, last) {
-	printf "%-13s %-12s %9s %7s %8s %7s %10s %7s %7s %7s %6s %8s %6s %6s  %s\n", "input", "tool", "ms", "x ours", "MB", "x ours", "bytes", "types", "structs", "unions", "enums", "typedefs", "funcs", "vars", "result"
+	printf "%-19s %-12s %9s %7s %8s %7s %10s %7s %7s %7s %6s %8s %6s %6s  %s\n", "input", "tool", "ms", "x ours", "MB", "x ours", "bytes", "types", "structs", "unions", "enums", "typedefs", "funcs", "vars", "result"
 	for (i = 1; i <= rows; i++) {
-		own = (cell[i, "name"], "ufunc-gen") in row ? row[cell[i, "name"], "ufunc-gen"] : row[cell[i, "name"], cell[i, "name"]]
-		printf "%-13s %-12s %9.1f %7s %8.1f %7s", cell[i, "name"] == last ? "" : cell[i, "name"], cell[i, "tool"], cell[i, "ms"], ratio(i, own, "ms"), cell[i, "mb"], ratio(i, own, "mb")
+		own = own_row(cell[i, "name"])
+		printf "%-19s %-12s %9.1f %7s %8.1f %7s", cell[i, "name"] == last ? "" : cell[i, "name"], cell[i, "tool"], cell[i, "ms"], ratio(i, own, "ms"), cell[i, "mb"], ratio(i, own, "mb")
 		if (cell[i, "file"] == "none")
 			printf " %10s %7s %7s %7s %6s %8s %6s %6s", "", "", "", "", "", "", "", ""
 		else

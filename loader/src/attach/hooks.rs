@@ -23,7 +23,7 @@ use super::usdt::Probe;
 use super::{AttachRequest, WRITE_FAILED};
 use crate::attempt::Program;
 use crate::doctor::KernelConfig;
-use crate::messages::{self, Message, capture};
+use crate::messages::{self, Detail, Message, capture};
 
 /// `BPF_JMP | BPF_CALL`, and the helpers behind `bpf_printk`.
 const CALL: u8 = 0x85;
@@ -84,7 +84,7 @@ pub(crate) fn attach_all(
 fn attach_one(request: &AttachRequest<'_>, planned: &Planned, loaded: &Loaded) -> Result<Attached> {
     let name = planned.program.name.clone();
     let program = loaded.program_mut(&name).with_context(|| format!("{name} was not loaded"))?;
-    let (links, said) = capture(|| links(request, planned, &program, loaded));
+    let (links, said) = capture(Detail::Needed, || links(request, planned, &program, loaded));
     let links = links.map_err(|error| explain(error, planned, &said))?;
     // What libbpf puts together of several probes has no number.
     let has_ids = !matches!(planned.target, Target::Usdt { .. });

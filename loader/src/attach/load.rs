@@ -2,13 +2,13 @@
 //! Loads the programs of an object, all of them together.
 //!
 //! Programs in an application are fitted to its types, those on hooks of the kernel to the kernel's.
-//! libbpf fits an object as a whole; so one that has both kinds is opened twice, each time with the
-//! programs of one kind, and the second shares the maps of the first.
+//! libbpf fits an object as a whole; so one that has both kinds is opened once for each, with the
+//! programs of that kind, and all share the maps of the first.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -18,7 +18,7 @@ use super::plan::{Plan, Planned};
 use super::value::Types;
 use super::{raw, slots, usdt};
 use crate::attempt;
-use crate::messages::{self, Message, capture};
+use crate::messages::{self, Detail, Message, capture};
 use crate::object::BpfObject;
 
 /// Why an object was not loaded.
@@ -39,7 +39,7 @@ impl From<anyhow::Error> for LoadError {
 /// An object whose programs are in the kernel.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    /// One or two: all maps are the first one's.
+    /// One for each kind of types: all maps are the first one's.
     parts: Vec<Object>,
     /// The object's types.
     pub(crate) types: Rc<Types>,
@@ -48,15 +48,23 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// Loads the programs that `plan` has; those in an application are fitted to the types in the
-    /// file `host_types`, if there is one.
+    /// Loads the programs that `plan` has, each fitted to the types in the file that `types_of`
+    /// says, if it says one.
     pub(crate) fn new(
         object: &BpfObject,
         plan: &Plan,
-        host_types: Option<&Path>,
+        types_of: impl Fn(&Planned) -> Option<PathBuf>,
+        detail: Detail,
     ) -> Result<Loaded, LoadError> {
-        let fitted = |planned: &Planned| host_types.is_some() && planned.section.is_user();
-        let is_mixed = plan.programs.iter().any(fitted) && !plan.programs.iter().all(fitted);
+        let mut groups = Vec::<(Option<PathBuf>, Vec<&Planned>)>::new();
+        for planned in &plan.programs {
+            let types = types_of(planned);
+            match groups.iter_mut().find(|(other, _)| *other == types) {
+                Some((_, group)) => group.push(planned),
+                None => groups.push((types, vec![planned])),
+            }
+        }
+        let is_mixed = groups.len() > 1;
         let own_types = Types::read(&object.btf)?;
         let slots = slots::slots(&object.bytes, &own_types)?;
         let stripped;
@@ -66,14 +74,10 @@ impl Loaded {
         } else {
             &object.bytes
         };
-        let kinds: &[bool] = if is_mixed { &[true, false] } else { &[true] };
         let (mut parts, mut said) = (Vec::<Object>::new(), Vec::new());
-        for &first in kinds {
-            let is_part = |planned: &&Planned| !is_mixed || fitted(planned) == first;
-            let selected: Vec<&Planned> = plan.programs.iter().filter(is_part).collect();
-            let types = host_types.filter(|_| selected.iter().any(|planned| fitted(planned)));
+        for (types, selected) in &groups {
             let (part, mut messages) =
-                capture(|| load(object, bytes, &selected, types, parts.first()));
+                capture(detail, || load(object, bytes, selected, types.as_deref(), parts.first()));
             said.append(&mut messages);
             match part {
                 Ok(part) => parts.push(part),

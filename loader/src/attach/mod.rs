@@ -41,12 +41,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
 use ufunc_gen::kernel::SYSFS_BTF;
 
+use crate::cache::Cache;
 use crate::capability;
 use crate::host::App;
-use crate::host_types::HostTypes;
+use crate::host_types::{HostTypes, Sources};
+use crate::messages::Detail;
 use crate::modules;
 use crate::object::BpfObject;
-use crate::report::{Report, Verdict};
+use crate::report::{Report, Verdict, overall};
 use crate::{Request, verify};
 use events::Events;
 use hooks::Attached;
@@ -96,7 +98,7 @@ pub struct AttachRequest<'a> {
 #[derive(Debug)]
 pub enum AttachError {
     /// The kernel did not take the programs: what `verify` says of them.
-    Refused(Box<Report>),
+    Refused(Vec<Report>),
     /// Something else.
     Failed(Error),
 }
@@ -179,18 +181,29 @@ fn load_object(
     plan: &Plan,
     note: &mut dyn FnMut(&str),
 ) -> Result<Loaded, AttachError> {
-    let app = application(request, plan)?;
-    let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &app)?;
-    // Every program in an application is fitted to the same types, and no other program to those.
-    let user = plan.programs.iter().find(|planned| planned.section.is_user());
-    let types = user.map(|_| HostTypes::read(&app, object));
-    let types_file = user.zip(types.as_ref());
-    let types_file =
-        types_file.and_then(|(planned, types)| types.file_for(&planned.program.section));
-    let loaded = match Loaded::new(object, plan, types_file.as_deref()) {
+    let apps = applications(request, plan)?;
+    let hosts: Vec<&App> = apps.iter().collect();
+    let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &hosts)?;
+    let cache = Cache::of_user();
+    let sources = Sources {
+        hosts: &hosts,
+        btf: None,
+        vmlinux: None,
+        debug_dirs: &[],
+        prefer_kernel: false,
+        cache: cache.as_ref(),
+    };
+    // Programs on the kernel's hooks are not fitted to the application's types.
+    let is_user = plan.programs.iter().any(|planned| planned.section.is_user());
+    let types = is_user.then(|| HostTypes::read(&sources, object));
+    let types_of = |planned: &Planned| {
+        types.as_ref().and_then(|types| types.file_for(&planned.program.section))
+    };
+    let detail = if request.verbose { Detail::All } else { Detail::Needed };
+    let loaded = match Loaded::new(object, plan, types_of, detail) {
         Ok(loaded) => loaded,
         Err(LoadError::Failed(error)) => return Err(error.into()),
-        Err(LoadError::Refused(said)) => return Err(explain_refused(&app, plan, request, &said)),
+        Err(LoadError::Refused(said)) => return Err(explain_refused(&apps, plan, request, &said)),
     };
     if request.verbose {
         for line in loaded.messages.iter().flat_map(|message| message.text.lines()) {
@@ -278,35 +291,52 @@ fn executable(pid: i32) -> Result<PathBuf> {
     Ok(link.into())
 }
 
-/// The application whose types count.
-fn application(request: &AttachRequest<'_>, plan: &Plan) -> Result<App> {
-    let in_file = plan.programs.iter().find_map(|planned| match &planned.target {
+/// The applications whose types count: those that are given, or else those that programs go into.
+fn applications(request: &AttachRequest<'_>, plan: &Plan) -> Result<Vec<App>> {
+    let in_file = |planned: &Planned| match &planned.target {
         Target::Places { binary, .. } => Some(binary.path.clone()),
         Target::Usdt { file, .. } => Some(file.clone()),
         _ => None,
-    });
-    match request.apps.first().cloned().or(in_file) {
-        Some(path) => App::open(&path),
-        // Programs of the kernel's hooks only: no application matters, and any will do.
-        None => App::open(Path::new("/proc/self/exe")),
+    };
+    let mut paths = request.apps.to_vec();
+    if paths.is_empty() {
+        paths.extend(plan.programs.iter().filter_map(in_file));
+        paths.dedup();
     }
+    paths.iter().map(|path| App::open(path)).collect()
 }
 
 /// Has `verify` say why the kernel did not take the programs.
 fn explain_refused(
-    app: &App,
+    apps: &[App],
     plan: &Plan,
     request: &AttachRequest<'_>,
     said: &[crate::messages::Message],
 ) -> AttachError {
-    let mut report = verify(&Request { object: request.object, app: &app.path, verbose: false });
+    let mut paths: Vec<PathBuf> = apps.iter().map(|app| app.path.clone()).collect();
+    if paths.is_empty() {
+        // Programs on hooks of the kernel only: no application matters, and any will do.
+        paths.push("/proc/self/exe".into());
+    }
+    let mut reports = verify(&Request {
+        object: request.object,
+        apps: &paths,
+        btf: None,
+        vmlinux: None,
+        debug_dirs: &[],
+        prefer_kernel: false,
+        cache: true,
+        verbose: false,
+    });
     let is_planned = |name: &str| plan.programs.iter().any(|planned| planned.program.name == name);
-    report.programs.retain(|program| is_planned(&program.name));
+    for report in &mut reports {
+        report.programs.retain(|program| is_planned(&program.name));
+    }
     // What --func completes, `verify` does not know of.
     let is_completed = plan.programs.iter().any(|planned| planned.completed_target().is_some());
-    match report.verdict() {
-        Verdict::Rejected => AttachError::Refused(Box::new(report)),
-        Verdict::Unjudged if !is_completed => AttachError::Refused(Box::new(report)),
+    match overall(&reports) {
+        Verdict::Rejected => AttachError::Refused(reports),
+        Verdict::Unjudged if !is_completed => AttachError::Refused(reports),
         Verdict::Unjudged | Verdict::Accepted => AttachError::Failed(anyhow!(
             "failed to load {}: {}",
             request.object.display(),

@@ -23,8 +23,37 @@ const FAINT: Style = Style::new().dimmed();
 /// How far the text below a program's line is indented.
 const INDENT: &str = "  ";
 
-/// Writes the report; `log` makes of a program's log what is to be shown.
+/// Writes the reports; `log` makes of a program's log what is to be shown.
 pub fn write(
+    reports: &[Report],
+    log: impl Fn(&str) -> Option<String>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    for (place, report) in reports.iter().enumerate() {
+        if place > 0 && report.failure.is_none() {
+            writeln!(out)?;
+        }
+        write_report(report, &log, out)?;
+    }
+    if reports.len() > 1 {
+        write_total(reports, out)?;
+    }
+    Ok(())
+}
+
+/// The names of the hosts that `report` is about, without control characters.
+pub fn hosts(report: &Report) -> String {
+    let names = report.hosts.iter().map(|host| name(&host.path));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The file's name without its folder.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    printable(&name).into_owned()
+}
+
+fn write_report(
     report: &Report,
     log: impl Fn(&str) -> Option<String>,
     out: &mut impl Write,
@@ -47,11 +76,17 @@ pub fn write(
 }
 
 fn write_header(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    let name = report.app.file_name().unwrap_or(report.app.as_os_str()).to_string_lossy();
-    write!(out, "{STRONG}{}{STRONG:#} (", printable(&name))?;
-    match &report.build_id {
-        Some(build_id) => write!(out, "build-id {build_id})")?,
-        None => write!(out, "no build-id)")?,
+    for (place, host) in report.hosts.iter().enumerate() {
+        let separator = if place > 0 { ", " } else { "" };
+        write!(out, "{separator}{STRONG}{}{STRONG:#} (", name(&host.path))?;
+        match &host.build_id {
+            Some(build_id) => write!(out, "build-id {build_id})")?,
+            None => write!(out, "no build-id)")?,
+        }
+    }
+    if let Some(btf) = &report.btf {
+        let separator = if report.hosts.is_empty() { "" } else { ", " };
+        write!(out, "{separator}types of {}", printable(&btf.to_string_lossy()))?;
     }
     if let Some(module) = &report.module {
         write!(out, ", module {}: {}", printable(&module.name), printable(&module.names()))?;
@@ -170,6 +205,17 @@ fn write_summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
+/// How many combinations of hosts have which verdict.
+fn write_total(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
+    let count = |verdict| reports.iter().filter(|report| report.verdict() == verdict).count();
+    let (accepted, rejected) = (count(Verdict::Accepted), count(Verdict::Rejected));
+    write!(out, "\n{} combinations: {accepted} accepted, {rejected} rejected", reports.len())?;
+    match count(Verdict::Unjudged) {
+        0 => writeln!(out),
+        unjudged => writeln!(out, ", {unjudged} could not be judged"),
+    }
+}
+
 /// The text without control characters: it comes from files that nobody vouches for, and a
 /// terminal obeys them.
 pub fn printable(text: &str) -> Cow<'_, str> {
@@ -185,7 +231,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::modules::LoadedModule;
-    use crate::report::Stage;
+    use crate::report::{HostReport, Stage};
     use ufunc_gen::metadata::{BuildId, ModuleMetadata, Role, UfuncMetadata};
 
     fn line(line: u32, text: &str) -> Option<SourceLine> {
@@ -223,11 +269,12 @@ mod tests {
         let metadata =
             ModuleMetadata { host: "app".into(), build_id: build_id.clone(), ufuncs: vec![ufunc] };
         Report {
-            app: "examples/app".into(),
-            build_id: Some(build_id),
+            hosts: vec![HostReport { path: "examples/app".into(), build_id: Some(build_id) }],
+            btf: None,
             object: "leak.bpf.o".into(),
             module: Some(LoadedModule { name: "ufunc".into(), metadata }),
-            types: None,
+            types: Vec::new(),
+            warnings: Vec::new(),
             programs,
             failure: None,
         }
@@ -235,7 +282,7 @@ mod tests {
 
     fn written(report: &Report) -> String {
         let mut out = Vec::new();
-        write(report, |_| None, &mut out).unwrap();
+        write(std::slice::from_ref(report), |_| None, &mut out).unwrap();
         anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
     }
 
@@ -299,7 +346,8 @@ rejected  add_test  (uprobe/app:add_test)
 
 3 programs: 1 accepted, 1 rejected, 1 could not be judged
 ";
-        let report = Report { module: None, build_id: None, ..report(programs) };
+        let hosts = vec![HostReport { path: "examples/app".into(), build_id: None }];
+        let report = Report { module: None, hosts, ..report(programs) };
         assert_eq!(written(&report), expected);
     }
 
@@ -317,7 +365,7 @@ rejected  add_test  (uprobe/app:add_test)
             ..program(Verdict::Rejected)
         };
         let mut out = Vec::new();
-        write(&report(vec![rejected]), |_| Some(evil.to_owned()), &mut out).unwrap();
+        write(&[report(vec![rejected])], |_| Some(evil.to_owned()), &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();
         assert!(!out.contains("\x1b]") && !out.contains('\x07'), "{out:?}");
         assert!(!out.contains("\x1b[31m"), "{out:?}");

@@ -5,29 +5,56 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{ProgramReport, Report, Stage, Verdict};
+use super::{ProgramReport, Report, Stage, Verdict, overall};
 use crate::source::SourceLine;
 
 /// The document that `--json` prints. All fields are always there, `null` where nothing is known;
 /// further ones may be added.
 #[derive(Debug, Serialize)]
 pub struct Document<'a> {
-    /// The application's file, as given.
-    pub app: String,
+    /// The application's file, as given: the first of `hosts`.
+    pub app: Option<String>,
     /// Its build-id, in hexadecimal.
     pub build_id: Option<String>,
+    /// The application and its shared libraries.
+    pub hosts: Vec<Host>,
+    /// The file that their types are from, in place of their debug information.
+    pub btf: Option<String>,
     /// The BPF object, as given.
     pub object: String,
     /// `rejected` if a program is; else `unjudged` if one could not be judged; else `accepted`.
     pub verdict: Verdict,
     /// Name of the module whose ufuncs the object calls.
     pub module: Option<&'a str>,
+    /// What is doubtful.
+    pub warnings: &'a [String],
     /// Where judging the object as a whole failed.
     pub stage: Option<Stage>,
     /// Why nothing could be judged.
     pub error: Option<String>,
     /// The programs, in the order of the object; empty if there is an `error`.
     pub programs: Vec<Program<'a>>,
+}
+
+/// An application, or a shared library of it.
+#[derive(Debug, Serialize)]
+pub struct Host {
+    /// Its file, as given.
+    pub path: String,
+    /// Its build-id, in hexadecimal.
+    pub build_id: Option<String>,
+}
+
+/// The document that `--json` prints if there are several combinations of applications and shared
+/// libraries.
+#[derive(Debug, Serialize)]
+pub struct Combinations<'a> {
+    /// The BPF object, as given.
+    pub object: String,
+    /// `rejected` if it is for one of them; else `unjudged` if it is for one; else `accepted`.
+    pub verdict: Verdict,
+    /// A document for each.
+    pub combinations: Vec<Document<'a>>,
 }
 
 /// A program of the object.
@@ -67,23 +94,46 @@ impl<'a> Document<'a> {
     /// The document of `report`; `log` makes of a program's log what is to be shown.
     pub fn new(report: &'a Report, log: impl Fn(&str) -> Option<String>) -> Self {
         let failure = report.failure.as_ref();
+        let hosts = report.hosts.iter().map(|host| Host {
+            path: host.path.to_string_lossy().into_owned(),
+            build_id: host.build_id.as_ref().map(ToString::to_string),
+        });
+        let hosts: Vec<_> = hosts.collect();
         Document {
-            app: report.app.to_string_lossy().into_owned(),
-            build_id: report.build_id.as_ref().map(ToString::to_string),
+            app: hosts.first().map(|host| host.path.clone()),
+            build_id: hosts.first().and_then(|host| host.build_id.clone()),
+            hosts,
+            btf: report.btf.as_ref().map(|btf| btf.to_string_lossy().into_owned()),
             object: report.object.to_string_lossy().into_owned(),
             verdict: report.verdict(),
             module: report.module.as_ref().map(|module| module.name.as_str()),
+            warnings: &report.warnings,
             stage: failure.map(|failure| failure.stage),
             error: failure.map(|failure| format!("{:#}", failure.error)),
             programs: report.programs.iter().map(|program| Program::new(program, &log)).collect(),
         }
     }
+}
 
-    /// Writes the document and a newline.
-    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self)?;
-        writeln!(out)
+/// Writes the document of `reports`, of which there is one at least, and a newline.
+pub fn write(
+    reports: &[Report],
+    log: impl Fn(&str) -> Option<String>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    match reports {
+        [report] => serde_json::to_writer_pretty(&mut *out, &Document::new(report, log))?,
+        reports => {
+            let object = reports.first().map(|report| report.object.to_string_lossy().into_owned());
+            let document = Combinations {
+                object: object.unwrap_or_default(),
+                verdict: overall(reports),
+                combinations: reports.iter().map(|report| Document::new(report, &log)).collect(),
+            };
+            serde_json::to_writer_pretty(&mut *out, &document)?;
+        }
     }
+    writeln!(out)
 }
 
 impl<'a> Program<'a> {

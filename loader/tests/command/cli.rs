@@ -2,12 +2,11 @@
 //! The command as its users meet it, up to where the kernel would judge.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{LOADER, Run, Workspace, app, verify, verify_for};
+use crate::common::{LOADER, Run, Workspace, app, judge_for, program, text, verify, verify_for};
 
 fn loader(arguments: &[&str]) -> Run {
     Run::from(Command::new(LOADER).args(arguments).output().unwrap())
@@ -151,25 +150,104 @@ fn undeclared_ufuncs_are_to_be_loaded_first() {
     }
 }
 
-/// Runs the command as a user without any capability.
+/// The command in a folder that every user can read, and the objects `accepted` and `data` and an
+/// application beside it.
+struct Public {
+    work: Workspace,
+    app: PathBuf,
+}
+
+impl Public {
+    fn new() -> Self {
+        let work = Workspace::new();
+        let app = work.compile_app("types", &["-g"]);
+        let command = work.path("loader");
+        fs::copy(LOADER, &command).unwrap();
+        for path in [command.parent().unwrap(), &command, &app] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Public { work, app }
+    }
+
+    /// Judges `object` as an ordinary user with these capabilities and no others.
+    fn verify(&self, object: &Path, capabilities: &[&str]) -> Run {
+        fs::set_permissions(object, fs::Permissions::from_mode(0o644)).unwrap();
+        let only = ["-all".to_owned()].into_iter();
+        let only = only.chain(capabilities.iter().map(|name| format!("+{name}")));
+        let only = only.collect::<Vec<_>>().join(",");
+        let output = Command::new("setpriv")
+            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+            .args(["--bounding-set", &only, "--inh-caps", &only, "--ambient-caps", &only])
+            .arg(self.work.path("loader"))
+            .arg("verify")
+            .arg(object)
+            .arg("--app")
+            .arg(&self.app)
+            .env("XDG_CACHE_HOME", self.work.path("cache"))
+            .output();
+        let run = Run::from(output.expect("setpriv (util-linux) must be installed"));
+        assert!(
+            !run.stderr.contains("setpriv:"),
+            "these tests become other users: run them as root ({run:?})"
+        );
+        run
+    }
+}
+
 #[test]
 fn missing_capabilities_are_named() {
+    let public = Public::new();
+    let object = public.work.compile("accepted");
+    for (capabilities, missing) in [
+        (&[][..], "needs CAP_BPF and CAP_PERFMON, which"),
+        (&["bpf"], "needs CAP_PERFMON, which"),
+        (&["perfmon"], "needs CAP_BPF, which"),
+    ] {
+        let run = public.verify(&object, capabilities);
+        assert_eq!(run.status, Some(2), "{run:?}");
+        assert!(run.stderr.contains(missing), "{run:?}");
+    }
+}
+
+/// Relocations against application and kernel, a map, a kfunc of the kernel.
+#[test]
+fn two_capabilities_are_enough() {
+    let public = Public::new();
+    let capabilities = ["bpf", "perfmon"];
+    for (name, accepted) in [("accepted", 2), ("kernel_kfunc", 1), ("types", 3)] {
+        let run = public.verify(&public.work.compile(name), &capabilities);
+        assert_eq!(run.stdout.matches("\naccepted  ").count(), accepted, "{run:?}");
+    }
+    let run = public.verify(&public.work.compile("collisions"), &capabilities);
+    let fitted = run.stdout.contains("rejected  user") && run.stdout.contains("accepted  context");
+    assert!(fitted, "{run:?}");
+}
+
+/// With the file's size and machine changed, and nothing else.
+#[test]
+fn an_application_of_another_machine_is_refused() {
     let work = Workspace::new();
     let object = work.compile("accepted");
-    // The test's own folder may be closed to other users.
-    let copy = work.path("loader");
-    fs::copy(LOADER, &copy).unwrap();
-    for path in [copy.parent().unwrap(), &copy] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let mut command = Command::new(&copy);
-    command.arg("verify").arg(&object).arg("--app").arg(&copy);
-    const ROOT: u32 = 0;
-    const NOBODY: u32 = 65534;
-    if fs::metadata("/proc/self").unwrap().uid() == ROOT {
-        command.uid(NOBODY);
-    }
-    let run = Run::from(command.output().unwrap());
-    assert_eq!(run.status, Some(2), "{run:?}");
-    assert!(run.stderr.contains("needs CAP_BPF and CAP_PERFMON"), "{run:?}");
+    let mut bytes = fs::read(app()).unwrap();
+    const MACHINE: usize = 18;
+    let (number, name) =
+        if cfg!(target_arch = "aarch64") { (62, "x86-64") } else { (183, "arm64") };
+    bytes[MACHINE] = number;
+    let other = work.write("other", &bytes);
+    assert_unjudged(&object, &other, &[&format!("an application for {name}"), "this machine"]);
+    const CLASS: usize = 4;
+    bytes[CLASS] = 1;
+    assert_unjudged(&object, &work.write("narrow", &bytes), &["narrow"]);
+}
+
+/// What an object should have said is not what its programs are to blame for.
+#[test]
+fn a_missing_license_is_named() {
+    let work = Workspace::new();
+    let (status, document) = judge_for(&work.compile("no_license"), app(), &[]);
+    assert_eq!(status, 2, "{document}");
+    let needs_one = program(&document, "needs_one");
+    assert_eq!(needs_one["verdict"], "unjudged", "{needs_one}");
+    assert!(text(&needs_one["help"]).contains("SEC(\"license\")"), "{needs_one}");
+    assert_eq!(program(&document, "needs_none")["verdict"], "accepted");
 }

@@ -71,12 +71,17 @@ impl Workspace {
 
     /// Compiles `tests/data/NAME.c`, an application, with these options.
     pub(crate) fn compile_app(&self, name: &str, options: &[&str]) -> PathBuf {
-        let source = format!("{}/tests/data/{name}.c", env!("CARGO_MANIFEST_DIR"));
+        self.compile_host(name, &[name], options)
+    }
+
+    /// Compiles the `tests/data/SOURCE.c` together, with these options, to the file `name`.
+    pub(crate) fn compile_host(&self, name: &str, sources: &[&str], options: &[&str]) -> PathBuf {
+        let folder = format!("{}/tests/data", env!("CARGO_MANIFEST_DIR"));
         let app = self.path(name);
         let output = Command::new("cc")
-            .args(["-O2", "-Wall", "-Werror"])
+            .args(["-O2", "-Wall", "-Werror", "-Wl,--build-id"])
             .args(options)
-            .arg(source)
+            .args(sources.iter().map(|source| format!("{folder}/{source}.c")))
             .arg("-o")
             .arg(&app)
             .output()
@@ -133,15 +138,43 @@ pub(crate) fn verify(object: &Path, options: &[&str]) -> Run {
 
 /// The same for another application.
 pub(crate) fn verify_for(object: &Path, app: &Path, options: &[&str]) -> Run {
-    let mut command = Command::new(LOADER);
-    command.arg("verify").arg(object).arg("--app").arg(app).args(options);
-    Run::from(command.output().unwrap())
+    Run::from(
+        verify_command(object, &[&["--app", path_text(app)], options].concat()).output().unwrap(),
+    )
 }
 
-/// `loader verify` with `--json`: the exit status and the document.
+/// `loader verify OBJECT OPTIONS`, which keeps what it finds out beside the object, where no other
+/// test finds it.
+pub(crate) fn verify_command(object: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new(LOADER);
+    command.arg("verify").arg(object).args(options).env("XDG_CACHE_HOME", cache_of(object));
+    command
+}
+
+/// Where [`verify_command`] keeps what it finds out.
+pub(crate) fn cache_of(object: &Path) -> PathBuf {
+    object.with_file_name("cache")
+}
+
+/// Paths of tests are text.
+pub(crate) fn path_text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// `loader verify OBJECT OPTIONS --json`: the exit status and the document.
+#[track_caller]
+pub(crate) fn judge_with(object: &Path, options: &[&str]) -> (i32, Value) {
+    document(Run::from(verify_command(object, &[options, &["--json"]].concat()).output().unwrap()))
+}
+
+/// The same for one application.
 #[track_caller]
 pub(crate) fn judge_for(object: &Path, app: &Path, options: &[&str]) -> (i32, Value) {
-    let run = verify_for(object, app, &[options, &["--json"]].concat());
+    judge_with(object, &[&["--app", path_text(app)], options].concat())
+}
+
+#[track_caller]
+fn document(run: Run) -> (i32, Value) {
     assert!(
         !run.stderr.contains("loading programs needs"),
         "these tests load BPF programs: run them as root ({})",
@@ -149,6 +182,15 @@ pub(crate) fn judge_for(object: &Path, app: &Path, options: &[&str]) -> (i32, Va
     );
     let document = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
     (run.status.unwrap(), document)
+}
+
+/// The numbers that libbpf, whose words `run` has because of `-v`, put into the instructions of the
+/// program `name`, once for each time that it was loaded.
+pub(crate) fn offsets_in(run: &Run, name: &str) -> Vec<u32> {
+    let of_program = |line: &&str| line.starts_with(&format!("libbpf: prog '{name}': relo #"));
+    let lines = run.stderr.lines().filter(of_program);
+    let patched = lines.filter(|line| line.contains(": patched insn #"));
+    patched.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
 }
 
 /// The one program of that name.

@@ -4,16 +4,12 @@
 
 use std::path::Path;
 
-use crate::common::{Workspace, judge_for, program, text, verify_for};
+use crate::common::{Workspace, judge_for, offsets_in, program, text, verify_for};
 
 /// The numbers that libbpf put into the instructions of the program `name`.
 #[track_caller]
 fn offsets(object: &Path, app: &Path, name: &str) -> Vec<u32> {
-    let run = verify_for(object, app, &["-v"]);
-    let of_program = |line: &&str| line.starts_with(&format!("libbpf: prog '{name}': relo #"));
-    let lines = run.stderr.lines().filter(of_program);
-    let patched = lines.filter(|line| line.contains(": patched insn #"));
-    patched.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
+    offsets_in(&verify_for(object, app, &["-v"]), name)
 }
 
 #[test]
@@ -77,7 +73,7 @@ fn missing_types_and_values_are_explained() {
                 "struct file has no member 'missing' in {app} (it has path, f_flags, read, written)"
             ),
         ),
-        ("missing_type", format!("{app} does not define struct host_data_nobody_has")),
+        ("missing_type", format!("struct host_data_nobody_has is not defined in {app}")),
         (
             "missing_value",
             format!("enum mode has no value MODE_BOTH in {app} (it has MODE_OFF, MODE_ON)"),
@@ -95,8 +91,9 @@ fn an_application_without_debug_information_is_named_as_the_reason() {
     let work = Workspace::new();
     let (app, object) = (work.compile_app("types", &["-s"]), work.compile("types"));
     let (status, document) = judge_for(&object, &app, &[]);
-    assert_eq!(status, 1, "{document}");
+    assert_eq!(status, 2, "{document}");
     let missing = program(&document, "missing_type");
+    assert_eq!(missing["verdict"], "unjudged", "{missing}");
     assert_eq!(missing["stage"], "relocation", "{missing}");
     let reason = format!("{} has no debug information", app.display());
     assert!(text(&missing["help"]).contains(&reason), "{missing}");

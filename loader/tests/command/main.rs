@@ -9,7 +9,9 @@
 
 mod attach;
 mod attached;
+mod cache;
 mod cli;
 mod common;
 mod host_types;
+mod hosts;
 mod verdicts;

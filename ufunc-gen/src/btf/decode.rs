@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading BTF: the kernel's, a module's, an object's. The input is not trusted.
 
+use std::cell::Cell;
+
 use super::{
     Composite, IntEncoding, Linkage, MAGIC, MAX_BITFIELD_OFFSET, Member, Name, Param, Type, TypeId,
     VERSION, kind,
@@ -97,6 +99,18 @@ impl<'a> Btf<'a> {
     /// The heads of all types, in order. Ends after the first error.
     pub(super) fn heads(&self) -> impl Iterator<Item = Result<Head>> + use<'a> {
         Heads { types: self.types, offset: 0 }
+    }
+
+    /// Where each type is, for reading some of them by their ids.
+    pub fn index(&self) -> Result<Index<'a>> {
+        let len = self.types.len() + self.strings.len() + self.base.strings.len();
+        let letters = Cell::new(NAME_READINGS.saturating_mul(len).saturating_add(NAME_ALLOWANCE));
+        // No type is smaller than its head.
+        let mut offsets = Vec::with_capacity(self.types.len() / HEAD_LEN);
+        for head in self.heads() {
+            offsets.push(head?.offset as u32);
+        }
+        Ok(Index { btf: *self, offsets, letters })
     }
 
     /// The names of all functions, in order. Ends after the first error.
@@ -240,6 +254,45 @@ impl<'a> Btf<'a> {
     }
 }
 
+/// The types of a BTF by their ids.
+#[derive(Clone, Debug)]
+pub struct Index<'a> {
+    btf: Btf<'a>,
+    /// In the type section, by id.
+    offsets: Vec<u32>,
+    /// How many letters of names may still be read.
+    letters: Cell<usize>,
+}
+
+impl<'a> Index<'a> {
+    /// Reads the type `id`. There must be one: `void` and those of a base are none.
+    pub fn get(&self, id: TypeId) -> Result<Type<'a>> {
+        let index = id.0.checked_sub(self.btf.base.end).map(|index| index as usize);
+        let offset = index.and_then(|index| self.offsets.get(index));
+        let offset = *offset.with_context(|| format!("there is no BTF type {}", id.0))?;
+        let mut words = Words { bytes: self.btf.types, offset: offset as usize };
+        let mut letters = self.letters.get();
+        let ty = self.btf.read_type(&mut words, &mut letters);
+        self.letters.set(letters);
+        ty.with_context(|| format!("failed to read BTF type {}", id.0))
+    }
+
+    /// Ids of the types of which `is_wanted` says so, told kind (`BTF_KIND_*`) and name, in order.
+    pub fn find(&self, is_wanted: impl Fn(u32, &[u8]) -> bool) -> Result<Vec<TypeId>> {
+        let mut found = Vec::new();
+        for (id, head) in (self.btf.base.end..).zip(self.btf.heads()) {
+            let head = head?;
+            if head.name != 0 && is_wanted(head.kind, self.btf.name_bytes(head.name)?) {
+                found.push(TypeId(id));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Bytes that every type has at least.
+const HEAD_LEN: usize = 12;
+
 /// What all types begin with. The kernel has so many that decoding them whole takes its time.
 pub(super) struct Head {
     /// In the type section.
@@ -258,8 +311,7 @@ struct Heads<'a> {
 
 impl Heads<'_> {
     fn read(&mut self) -> Result<Head> {
-        const LEN: usize = 12;
-        let head = self.types.get(self.offset..).and_then(<[u8]>::first_chunk::<LEN>);
+        let head = self.types.get(self.offset..).and_then(<[u8]>::first_chunk::<HEAD_LEN>);
         let head = head.context("the type section is cut off")?;
         let word =
             |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
@@ -282,7 +334,7 @@ impl Heads<'_> {
             unknown => bail!("kind {unknown} is not known"),
         };
         let offset = self.offset;
-        self.offset += LEN + rest;
+        self.offset += HEAD_LEN + rest;
         ensure!(self.offset <= self.types.len(), "the type section is cut off");
         Ok(Head { offset, kind, name })
     }

@@ -16,6 +16,7 @@ pub mod check;
 pub mod decode;
 pub mod dedup;
 pub mod encode;
+pub mod extract;
 pub mod fit;
 mod form;
 mod hash;

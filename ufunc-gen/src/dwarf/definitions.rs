@@ -2,6 +2,8 @@
 //! Where the application's named types are defined, whatever file asks.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::hash::BuildHasher as _;
 use std::sync::{Mutex, OnceLock};
 
@@ -41,6 +43,17 @@ impl TagClass {
             gimli::DW_TAG_typedef => Some(TagClass::Typedef),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for TagClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TagClass::Struct => "struct",
+            TagClass::Union => "union",
+            TagClass::Enum => "enum",
+            TagClass::Typedef => "typedef",
+        })
     }
 }
 
@@ -122,15 +135,61 @@ fn list_of(hash: u64) -> usize {
 }
 
 impl<'a> DebugInfo<'a> {
-    /// The one definition of the type that BTF knows as `name`; `None` if there is none, or if
-    /// files define it differently.
-    pub fn find_type(&self, class: TagClass, name: &str) -> Result<Option<DieRef>> {
-        self.decide((class, Cow::Owned(name.to_owned())))
+    /// All definitions of the type that BTF knows as `name`. Those in one list define the same; the
+    /// longest list comes first, and of equally long ones that of the first file.
+    pub fn find_variants(&self, class: TagClass, name: &str) -> Result<Vec<Vec<DieRef>>> {
+        let mut rest = self.places(&(class, Cow::Owned(name.to_owned())))?;
+        let mut variants = Vec::new();
+        while !rest.is_empty() {
+            let alike = self.alike(&rest)?;
+            let (variant, others) = rest.into_iter().partition(|place| alike.contains(place));
+            variants.push(variant);
+            rest = others;
+        }
+        variants.sort_by_key(|places: &Vec<_>| std::cmp::Reverse(places.len()));
+        Ok(variants)
     }
 
-    /// Whether some file defines a type that BTF knows as `name`, in whatever way.
-    pub fn defines(&self, class: TagClass, name: &str) -> Result<bool> {
-        Ok(!self.places(&(class, Cow::Owned(name.to_owned())))?.is_empty())
+    /// The first of `places` and all others that define the same.
+    fn alike(&self, places: &[DieRef]) -> Result<HashSet<DieRef>> {
+        let Some((&first, rest)) = places.split_first() else { return Ok(HashSet::new()) };
+        let layout = self.layout(self.anonymous_target(first)?)?;
+        let (mut raw, mut alike) = (RawType::default(), HashSet::new());
+        let mut found = HashSet::from_iter([first]);
+        for &other in rest {
+            self.read_type(self.anonymous_target(other)?, &mut raw)?;
+            if self.is_laid_out(&raw, &layout, &mut alike)? {
+                found.insert(other);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The struct, union or enum without a name that the typedef at `die` gives one; else `die`.
+    fn anonymous_target(&self, die: DieRef) -> Result<DieRef> {
+        let (_, typedef) = self.die(die)?;
+        let Some(target) = typedef.ty.filter(|_| typedef.tag == gimli::DW_TAG_typedef) else {
+            return Ok(die);
+        };
+        let (_, entry) = self.die(target)?;
+        let is_anonymous = is_tagged(entry.tag) && entry.name.is_missing();
+        Ok(if is_anonymous && entry.specification.is_none() { target } else { die })
+    }
+
+    /// The names in BTF of all types of the class `class` that files define.
+    pub fn type_names(&self, class: TagClass) -> Result<BTreeSet<String>> {
+        let workers = self.for_units_with(BTreeSet::new, |names, unit| {
+            let is_wanted = |tag| TagClass::of(tag) == Some(class);
+            self.for_each_type(unit, is_wanted, |entry, scope| {
+                if !entry.declaration
+                    && let Some(name) = self.name_in(unit, entry, scope)?
+                {
+                    names.insert(btf_name(name).into_owned());
+                }
+                Ok(())
+            })
+        })?;
+        Ok(workers.into_iter().flat_map(|(names, _)| names).collect())
     }
 
     /// The one definition of a type that `entry` only declares; `None` if `entry` is none such,
@@ -268,6 +327,19 @@ impl<'a> DebugInfo<'a> {
         wanted: impl Fn(DwTag) -> bool,
         found: &mut Places,
     ) -> Result<()> {
+        self.for_each_type(unit, wanted, |entry, scope| {
+            self.note_definition(unit, entry, scope, found)
+        })
+    }
+
+    /// Calls `visit` with the types in one unit, outside of functions, whose tags are `wanted`, and
+    /// with what each stands in.
+    fn for_each_type(
+        &self,
+        unit: &Unit<'a>,
+        wanted: impl Fn(DwTag) -> bool,
+        mut visit: impl FnMut(&Entry<'a>, &str) -> Result<()>,
+    ) -> Result<()> {
         let mut scopes = Scopes::new();
         let mut walk = Walk::new(self, unit)?;
         walk.next()?;
@@ -283,7 +355,7 @@ impl<'a> DebugInfo<'a> {
                 continue;
             }
             if wanted(tag) {
-                self.note_definition(unit, entry, scopes.current(), found)?;
+                visit(entry, scopes.current())?;
             }
             let enters = is_scope(tag) && entry.has_children && !unit.compiler.c;
             match enters || is_namespace(tag) {

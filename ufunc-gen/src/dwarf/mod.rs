@@ -422,6 +422,12 @@ impl<'a> DebugInfo<'a> {
         }
     }
 
+    /// Where the source has the entry `die`, if it says so.
+    pub(crate) fn source_of(&self, die: DieRef) -> Result<Option<Source>> {
+        let (unit, entry) = self.die(die)?;
+        Ok(self.source(unit, entry.decl_file, entry.decl_line))
+    }
+
     /// The line `line` of the file with the number `file` in the table of `unit`.
     fn source(&self, unit: &Unit<'a>, file: u64, line: u64) -> Option<Source> {
         if (file, line) == (0, 0) {

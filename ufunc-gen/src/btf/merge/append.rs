@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Adding an application's types to the kernel's, so that CO-RE relocations find both.
 
-use std::collections::HashSet;
-
 use anyhow::{Context as _, Result};
 
 use super::super::decode::Btf;
@@ -14,12 +12,16 @@ use super::essential;
 /// [`Btf::end`].
 ///
 /// libbpf finds a relocation's target by its name, and takes two types of one name but different
-/// layouts for a mistake. So of every name only one side keeps its types: `added` those in `names`,
-/// `base` all others. The rest stay, without a name.
-pub fn append(base: &Btf<'_>, mut added: Vec<Type<'_>>, names: &HashSet<&str>) -> Result<Vec<u8>> {
-    let is_added = |ty: &Type<'_>| is_relocation_root(ty) && names.contains(essential(ty.name()));
+/// layouts for a mistake. So of every name only one side keeps its types: `added` those of which
+/// `is_added` says so, told kind (`BTF_KIND_*`) and name without flavour, `base` all others. The
+/// rest stay, without a name.
+pub fn append(
+    base: &Btf<'_>,
+    mut added: Vec<Type<'_>>,
+    is_added: impl Fn(u32, &str) -> bool,
+) -> Result<Vec<u8>> {
     for ty in &mut added {
-        if !is_added(ty) {
+        if !(is_relocation_root(ty) && is_added(ty.kind(), essential(ty.name()))) {
             hide(ty);
         }
     }
@@ -36,7 +38,7 @@ pub fn append(base: &Btf<'_>, mut added: Vec<Type<'_>>, names: &HashSet<&str>) -
     let mut bytes = Vec::with_capacity(len);
     bytes.extend(header.iter().flat_map(|word| word.to_le_bytes()));
     bytes.extend_from_slice(types);
-    hide_names(base, &mut bytes[HEADER_LEN as usize..], names)?;
+    hide_names(base, &mut bytes[HEADER_LEN as usize..], is_added)?;
     bytes.extend(encoded.words().iter().flat_map(|word| word.to_le_bytes()));
     bytes.extend_from_slice(strings);
     bytes.extend_from_slice(&encoded.strings);
@@ -44,11 +46,15 @@ pub fn append(base: &Btf<'_>, mut added: Vec<Type<'_>>, names: &HashSet<&str>) -
 }
 
 /// Takes the names away from those of `types`, which are the bytes of `base`'s, that relocations
-/// could find by one of `names`.
-fn hide_names(base: &Btf<'_>, types: &mut [u8], names: &HashSet<&str>) -> Result<()> {
+/// could find by a name of those that are added.
+fn hide_names(
+    base: &Btf<'_>,
+    types: &mut [u8],
+    is_added: impl Fn(u32, &str) -> bool,
+) -> Result<()> {
     for head in base.heads() {
         let head = head?;
-        if ROOTS.contains(&head.kind) && names.contains(essential(&base.name(head.name)?)) {
+        if ROOTS.contains(&head.kind) && is_added(head.kind, essential(&base.name(head.name)?)) {
             let name = types.get_mut(head.offset..head.offset + 4).context("a type is cut off")?;
             name.fill(0);
         }
@@ -94,7 +100,7 @@ mod tests {
         let base = Btf::parse(&base).unwrap();
         assert_eq!(base.end().unwrap(), 4);
         let added = vec![structure("file", 24), Type::Ptr(TypeId(4)), structure("pt_regs", 1)];
-        let merged = append(&base, added, &HashSet::from(["file"])).unwrap();
+        let merged = append(&base, added, |_, name| name == "file").unwrap();
         let merged = Btf::parse(&merged).unwrap().types().map(|item| item.unwrap().1);
         let merged: Vec<_> = merged.collect();
         let expected = [

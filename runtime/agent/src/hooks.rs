@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Hooks that are in place.
+
+use std::cell::UnsafeCell;
+use std::ops::Range;
+use std::sync::Once;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use ufunc_shared::placement::Placement;
+use ufunc_shared::plan::Plan;
+use ufunc_shared::thread::Agent;
+
+use crate::near::Areas;
+use crate::text::Text;
+use crate::{patch, returns, sys, threads, trap};
+
+/// `ARCH_SHSTK_STATUS`
+const SHADOW_STACK_STATUS: usize = 0x5005;
+
+/// A hook that is in place, until it is detached.
+#[must_use = "it stays in place until it is detached"]
+#[derive(Debug)]
+pub struct Hook {
+    patch: u64,
+}
+
+/// What a planner has to know of this process' agent.
+#[must_use]
+pub fn agent() -> Agent {
+    returns::agent()
+}
+
+/// How many hits no program saw: those that an extension caused itself, and returns for which a
+/// thread had no cell left.
+#[must_use]
+pub fn missed() -> u64 {
+    returns::missed()
+}
+
+/// Room for a stub of up to `size` bytes for a change at `patch`. If a stub for the same place was
+/// in use before it is offered again when `again` is set: for as long as nobody knows that no thread
+/// is in it, it can only serve a plan that has the very same bytes.
+pub fn reserve(patch: u64, placement: &Placement, size: usize, again: bool) -> Result<u64> {
+    locked(|state| {
+        let fits = |plan: &&Plan| {
+            plan.patch == patch && plan.code.len() <= size && placement.allows(plan.stub)
+        };
+        match state.retired.iter().find(fits) {
+            Some(plan) if again => Ok(plan.stub),
+            _ => state.areas.take(placement, size as u64),
+        }
+    })
+}
+
+/// Puts a hook in place. Nothing is changed unless all of it is possible.
+///
+/// # Safety
+///
+/// The plan was made for this process, for its [`agent`] and by what is really there; its programs
+/// stay where they are for good, and do as they were described.
+pub unsafe fn attach(plan: &Plan) -> Result<Hook> {
+    plan.check()?;
+    locked(|state| {
+        let range = covered(plan);
+        if let Some(other) = state.installed.iter().find(|other| overlap(&covered(other), &range)) {
+            bail!("{:#x} is too near to a hook at {:#x}", plan.point, other.point);
+        }
+        let text = Text::open();
+        check_bytes(&text, plan.patch, &plan.original)?;
+        prepare(plan)?;
+        state.place(&text, plan)?;
+        // SAFETY: the stub is there, and by what the caller vouches it does what the original
+        // bytes do, which are there.
+        unsafe { change(&text, plan, &plan.original, &plan.replacement) }?;
+        state.installed.push(plan.clone());
+        Ok(Hook { patch: plan.patch })
+    })
+}
+
+impl Hook {
+    /// Puts another plan for the same point in its place. Each call is seen by the programs of one
+    /// of them.
+    ///
+    /// # Safety
+    ///
+    /// As for [`attach`].
+    pub unsafe fn replace(&mut self, plan: &Plan) -> Result<()> {
+        plan.check()?;
+        ensure!(
+            plan.patch == self.patch,
+            "the plan is for {:#x}, not {:#x}",
+            plan.patch,
+            self.patch
+        );
+        locked(|state| {
+            let index = state.index(self.patch)?;
+            let old = state.installed.get(index).context("the hook is gone")?.clone();
+            ensure!(
+                old.original == plan.original && old.interior() == plan.interior(),
+                "the plan for {:#x} was made for other bytes",
+                plan.point
+            );
+            let text = Text::open();
+            check_bytes(&text, plan.patch, &old.replacement)?;
+            prepare(plan)?;
+            state.place(&text, plan)?;
+            // SAFETY: as in `attach`; the bytes of the old hook are there.
+            unsafe { change(&text, plan, &old.replacement, &plan.replacement) }?;
+            if let Some(installed) = state.installed.get_mut(index) {
+                *installed = plan.clone();
+            }
+            state.retired.push(old);
+            Ok(())
+        })
+    }
+
+    /// Puts the original bytes back.
+    pub fn detach(self) -> Result<()> {
+        locked(|state| {
+            let index = state.index(self.patch)?;
+            let plan = state.installed.get(index).context("the hook is gone")?.clone();
+            let text = Text::open();
+            check_bytes(&text, plan.patch, &plan.replacement)?;
+            threads::take_traps(&trap::SIGNALS)?;
+            // SAFETY: the stub stays, and the original bytes are the application's own.
+            unsafe { change(&text, &plan, &plan.replacement, &plan.original) }?;
+            for moved in &plan.moved {
+                trap::lead(moved.from, moved.from);
+            }
+            state.installed.remove(index);
+            state.retired.push(plan);
+            Ok(())
+        })
+    }
+}
+
+/// What there is in this process.
+struct State {
+    installed: Vec<Plan>,
+    /// Plans that were in place. Threads may still be in their stubs.
+    retired: Vec<Plan>,
+    areas: Areas,
+}
+
+impl State {
+    fn index(&self, patch: u64) -> Result<usize> {
+        let found = self.installed.iter().position(|plan| plan.patch == patch);
+        found.with_context(|| format!("there is no hook at {patch:#x}"))
+    }
+
+    /// Writes the stub, unless it is there.
+    fn place(&mut self, text: &Text, plan: &Plan) -> Result<()> {
+        let range = plan.stub..plan.stub + plan.code.len() as u64;
+        ensure!(self.areas.is_taken(&range), "no room was reserved at {:#x}", plan.stub);
+        let stub = |other: &Plan| other.stub..other.stub + other.code.len() as u64;
+        if let Some(other) = self.installed.iter().find(|other| overlap(&stub(other), &range)) {
+            bail!("the stub at {:#x} is in use for {:#x}", plan.stub, other.point);
+        }
+        match self.retired.iter().position(|other| overlap(&stub(other), &range)) {
+            Some(index) => {
+                let same = self.retired.get(index).is_some_and(|other| {
+                    other.stub == plan.stub && other.code == plan.code && other.moved == plan.moved
+                });
+                ensure!(same, "another stub was at {:#x}: a thread may be in it", plan.stub);
+                self.retired.swap_remove(index);
+            }
+            // SAFETY: nobody has been led there yet.
+            None => unsafe { text.write(plan.stub, &plan.code) }?,
+        }
+        for moved in &plan.moved {
+            trap::remember(moved.from, moved.to);
+        }
+        Ok(())
+    }
+}
+
+/// The bytes that a plan changes or displaces the instructions of.
+fn covered(plan: &Plan) -> Range<u64> {
+    plan.patch..plan.patch + plan.original.len() as u64
+}
+
+fn overlap(one: &Range<u64>, other: &Range<u64>) -> bool {
+    one.start < other.end && other.start < one.end
+}
+
+fn check_bytes(text: &Text, address: u64, expected: &[u8]) -> Result<()> {
+    let there = text.read(address, expected.len())?;
+    ensure!(
+        there == expected,
+        "at {address:#x} there is {there:02x?} rather than {expected:02x?}: somebody else changed it"
+    );
+    Ok(())
+}
+
+/// Sees to what a change needs.
+fn prepare(plan: &Plan) -> Result<()> {
+    ensure!(
+        !(plan.writes_return_addresses && has_shadow_stack()),
+        "the processor keeps a shadow stack for the application, so return addresses cannot be \
+         replaced: start it with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off"
+    );
+    threads::take_traps(&trap::SIGNALS)?;
+    trap::install()?;
+    patch::prepare()
+}
+
+/// # Safety
+///
+/// The plan's stub is in place and `old` at the patch; both do the same but for the programs.
+unsafe fn change(text: &Text, plan: &Plan, old: &[u8], new: &[u8]) -> Result<()> {
+    for (index, moved) in plan.moved.iter().enumerate() {
+        // The first leads into the hook.
+        trap::lead(moved.from, if index == 0 { plan.stub } else { moved.to });
+    }
+    // SAFETY: all places where instructions begin are known to the handlers now.
+    let changed = unsafe { patch::change(text, plan.patch, old, new, &plan.interior()) };
+    changed.with_context(|| format!("failed to change the code at {:#x}", plan.patch))
+}
+
+/// Whether the processor checks return addresses.
+fn has_shadow_stack() -> bool {
+    let mut features = 0u64;
+    let arguments = [SHADOW_STACK_STATUS, (&raw mut features).addr(), 0, 0, 0, 0];
+    // SAFETY: the kernel writes to `features`, or does not know the question.
+    let answer = unsafe { sys::call(libc::SYS_arch_prctl, arguments) };
+    answer == 0 && features & 1 != 0
+}
+
+/// The state, under a lock that a `fork` takes too: in the child nobody else is there to let go.
+struct Shared {
+    lock: UnsafeCell<libc::pthread_mutex_t>,
+    state: UnsafeCell<State>,
+}
+
+// SAFETY: the state is only touched by who has the lock.
+unsafe impl Sync for Shared {}
+
+static SHARED: Shared = Shared {
+    lock: UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER),
+    state: UnsafeCell::new(State {
+        installed: Vec::new(),
+        retired: Vec::new(),
+        areas: Areas::new(),
+    }),
+};
+
+extern "C" fn lock() {
+    // SAFETY: it is initialised, and never moved.
+    unsafe { libc::pthread_mutex_lock(SHARED.lock.get()) };
+}
+
+extern "C" fn unlock() {
+    // SAFETY: this thread has it.
+    unsafe { libc::pthread_mutex_unlock(SHARED.lock.get()) };
+}
+
+/// Runs `work` on the state while nobody else does. `work` does not fork, nor run hooks.
+fn locked<T>(work: impl FnOnce(&mut State) -> T) -> T {
+    static FORKS: Once = Once::new();
+    FORKS.call_once(|| {
+        // SAFETY: the functions are this object's, which is never unloaded.
+        unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(unlock)) };
+    });
+    /// Lets go, whatever happens.
+    struct Held;
+    impl Drop for Held {
+        fn drop(&mut self) {
+            unlock();
+        }
+    }
+    lock();
+    let _held = Held;
+    // SAFETY: the lock is held.
+    work(unsafe { &mut *SHARED.state.get() })
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The half of hooks that is inside the application: it puts plans in place and takes them away,
+//! while the application's threads run.
+//!
+//! ```text
+//!  agent()  ──▶ ufunc_hook::stub::plan ──▶ Plan ──▶ attach ──▶ Hook ──▶ replace, detach
+//!  reserve  ──▶                  (in the loader)      │
+//!                                                     ├─ near: the stub's bytes
+//!                                                     ├─ trap: who comes upon a changed byte
+//!                                                     └─ patch: the function's bytes
+//! ```
+//!
+//! Code that runs in hooks (`returns`, the handler in `trap`) may be anywhere in the application: in
+//! a signal's handler, or with a lock of the allocator held. It allocates nothing, takes no lock
+//! and calls nothing of the C library, which may be hooked itself.
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+compile_error!("hooks are known for x86-64 Linux only");
+
+mod hooks;
+mod maps;
+mod near;
+mod patch;
+mod returns;
+mod sys;
+mod text;
+mod threads;
+mod trap;
+
+pub use hooks::{Hook, agent, attach, missed, reserve};
+pub use trap::original;
