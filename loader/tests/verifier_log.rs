@@ -32,10 +32,30 @@ const fn expected(
 }
 
 const RELEASE: &str = "release kfunc my_free_data expects referenced PTR_TO_BTF_ID passed to R1";
+const NO_OBJECT: &str =
+    "arg#0 pointer type STRUCT data must point to scalar, or struct with scalar";
 const FREE: Option<&str> = Some("my_free_data");
 
 #[rustfmt::skip]
 const EXPECTED: &[Expected] = &[
+    expected("6.12.107-double-free", NO_OBJECT, (6, FREE), Some(22), 7),
+    expected("6.12.107-leak-in-loop", "Unreleased reference id=2 alloc_insn=0", (9, None), Some(124), 10),
+    expected("6.12.107-leak-in-subprogram", "Unreleased reference id=2 alloc_insn=2", (1, None), Some(108), 8),
+    expected("6.12.107-leak-on-one-path", "Unreleased reference id=2 alloc_insn=0", (10, None), Some(21), 13),
+    expected("6.12.107-leak", "Unreleased reference id=2 alloc_insn=0", (5, None), Some(14), 6),
+    expected("6.12.107-no-null-check", "Possibly NULL pointer passed to trusted arg0", (2, FREE), Some(18), 3),
+    expected("6.12.107-own-object", NO_OBJECT, (6, FREE), Some(56), 7),
+    expected("6.12.107-read-beyond-array", "access beyond struct deep_memory_block at off 104 size 1", (7, None), Some(24), 8),
+    expected("6.12.107-read-beyond", "access beyond struct data at off 24 size 4", (3, None), Some(82), 4),
+    expected("6.12.107-read-without-check", "R0 invalid mem access 'ptr_or_null_'", (1, None), Some(91), 2),
+    expected("6.12.107-scalar-as-object", NO_OBJECT, (1, FREE), Some(17), 2),
+    expected("6.12.107-stack-as-object", "arg#0 pointer type STRUCT buffer must point to scalar, or struct with scalar", (7, Some("set_tag")), Some(21), 8),
+    expected("6.12.107-use-after-free", "R6 invalid mem access 'scalar'", (6, None), Some(21), 7),
+    expected("6.12.107-variable-index", "R1 is ptr_inner_memory_block invalid variable offset: off=4, var_off=(0x0; 0xffffffff)", (11, None), Some(69), 12),
+    expected("6.12.107-write-field", "only read is supported", (3, None), Some(21), 4),
+    expected("6.12.107-wrong-family", "kernel function drop_buffer args#0 expected pointer to STRUCT buffer but R1 has a pointer to STRUCT buffer__pool", (4, Some("drop_buffer")), Some(19), 5),
+    expected("6.12.107-wrong-program-type", "calling kernel function my_alloc_data is not allowed", (0, Some("my_alloc_data")), Some(33), 1),
+    expected("6.12.107-wrong-struct", "R1 must be referenced or trusted", (3, FREE), Some(47), 4),
     expected("6.18.44-in-subprogram", "R1 invalid mem access 'scalar'", (4, None), Some(54), 4),
     expected("6.18.44-level2-map-no-null-check", "R0 invalid mem access 'map_value_or_null'", (7, None), Some(34), 7),
     expected("6.18.44-level2-ringbuf-leak", "Unreleased reference id=2 alloc_insn=4", (9, None), Some(26), 9),

@@ -4,13 +4,14 @@
 #
 # The cache: where everything that `prepare` makes lies, what counts as ready, and who may use or remove it.
 #
+#	$vm_cache/SUITE/                     of a suite; SUITE is kernel-SPEC for a kernel alone (--kernel SPEC)
 #	$vm_cache/SUITE/build.lock           held by the one process that makes or removes things in SUITE
 #	$vm_cache/SUITE/current              -> RELEASE, set last of all
 #	$vm_cache/SUITE/RELEASE/ready        facts, name=value; without it the folder is not used
 #	$vm_cache/SUITE/RELEASE/use.lock     held, shared, by those who use the folder
-#	$vm_cache/SUITE/RELEASE/root/        the build chroot
-#	$vm_cache/SUITE/RELEASE/linux/       the prepared kernel tree, the same path inside the chroot
-#	$vm_cache/SUITE/RELEASE/kernel/      vmlinux to boot, vmlinux-btf, modules/
+#	$vm_cache/SUITE/RELEASE/root/        the build chroot; not of a kernel alone
+#	$vm_cache/SUITE/RELEASE/linux/       the prepared kernel tree, the same path inside the chroot; not of a kernel alone
+#	$vm_cache/SUITE/RELEASE/kernel/      vmlinux to boot, lib/modules/, vmlinux-btf (not of a kernel alone)
 #	$vm_cache/SUITE/RELEASE/guest/HASH/  initramfs and relay, made from this folder's sources with that hash
 #	$vm_cache/SUITE/.new.*               half made; cleaned by the next prepare
 #	$vm_cache/runs/*                     what a run in progress needs
@@ -22,10 +23,22 @@ vm_suites=(trixie-backports sid)
 
 check_suite() {
 	local suite
+	[[ $1 == kernel-* ]] && check_kernel "${1#kernel-}" && return
 	for suite in "${vm_suites[@]}"; do
 		[[ $1 == "$suite" ]] && return
 	done
 	die 2 "unknown suite: $1" "known suites: ${vm_suites[*]}"
+}
+
+# A kernel's release, or how it begins: 6.12, 7.2.12+deb13-cloud-amd64.
+check_kernel() {
+	[[ $1 =~ ^[0-9]+(\.[0-9]+)+([-+.][-+.~A-Za-z0-9]*)?$ ]] ||
+		die 2 "no kernel is called $1" "a release is wanted, or how it begins, such as 6.12"
+}
+
+# Whether the suite is a kernel alone, without a chroot to build in.
+is_kernel_alone() {
+	[[ $1 == kernel-* ]]
 }
 
 # Prints the folder that is ready for use, if there is one.

@@ -10,7 +10,7 @@ help_all() {
 		usage: scripts/vm COMMAND [OPTIONS]
 
 		  prepare   fetch the kernel, make the build chroot and the prepared kernel tree (once)
-		  path      print where something of it is: kdir, vmlinux, release, root
+		  path      print where something of it is: kdir, vmlinux, kernel, release, root
 		  make      run make in the build chroot, with KDIR set
 		  run       boot the kernel, run a command as root, return its exit status
 		  shell     the same, with an interactive shell
@@ -23,9 +23,10 @@ help_all() {
 		  scripts/vm run -- uname -r                        the kernel it runs
 		  scripts/vm run -- sh -c 'insmod kmod/ufunc.ko && dmesg | tail'
 		  scripts/vm shell                                  look around by hand
+		  scripts/vm run --kernel 6.12 -- uname -r          another stock kernel of Debian's, just to run
 
 		environment:
-		  UFUNC_VM_SUITE          trixie-backports (default) or sid, where --suite is not given
+		  UFUNC_VM_SUITE          trixie-backports (default), sid or kernel-SPEC, where neither --suite nor --kernel is given
 		  UFUNC_VM_ACCEL          kvm or tcg; default: kvm if a probe boot works, else tcg
 		  UFUNC_VM_BOOT_TIMEOUT   seconds for the guest to come up (default 120)
 		  UFUNC_DEBIAN_MIRROR     Debian archive to use; default: the one in this machine's apt sources
@@ -40,9 +41,12 @@ help_prepare() {
 	cat <<-'END'
 		Make everything ready, once; when it is, this returns at once.
 
-		usage: scripts/vm prepare [--suite trixie-backports|sid] [--refresh]
+		usage: scripts/vm prepare [--suite trixie-backports|sid | --kernel SPEC] [--refresh]
 
 		  --suite S    Debian suite of the kernel and its compilers (default: trixie-backports)
+		  --kernel R   just a kernel to boot: the newest (flavour cloud-amd64) whose release is R or begins with it, such as
+		               6.12, of trixie, trixie-backports, bookworm, sid or bookworm-backports, the first that has one;
+		               half a minute and 250 MB
 		  --refresh    make it anew with the newest kernel the mirror has; without it, a ready cache stays as it is
 
 		Takes the newest kernel (flavour cloud-amd64) with CONFIG_RUST=y of which the suite has binary, modules, headers
@@ -63,12 +67,15 @@ help_path() {
 	cat <<-'END'
 		Print where something is that prepare made.
 
-		usage: scripts/vm path KIND [--suite S]
+		usage: scripts/vm path KIND [--suite S | --kernel SPEC]
 
 		  kdir      the prepared kernel tree, for make's KDIR; the same path here, in the chroot and in the guest
 		  vmlinux   an ELF file with the kernel's BTF in its .BTF section
+		  kernel    a folder with the kernel and its lib/modules, for ufunc-gen ko --kernel-from
 		  release   what uname -r says in the guest
 		  root      the build chroot
+
+		A kernel alone (--kernel) has no kdir, vmlinux and root.
 
 		example:
 		  bpftool btf dump file "$(scripts/vm path vmlinux)" format c >vmlinux.h
@@ -100,6 +107,7 @@ help_run() {
 		usage: scripts/vm run [OPTIONS] -- COMMAND [ARGS…]
 
 		  --suite S            Debian suite (default: trixie-backports)
+		  --kernel SPEC        instead: any kernel of Debian's, such as 6.12 (see prepare --help)
 		  --timeout SECS       end the run after so long, boot included (default 600; 0: never)
 		  --memory MB          the guest's memory (default 2048)
 		  --cpus N             its processors (default: as many as this machine has)
@@ -126,7 +134,7 @@ help_shell() {
 	cat <<-'END'
 		Boot the kernel and open a shell as root, in this directory. Ctrl-C goes to the guest; leaving the shell ends the VM.
 
-		usage: scripts/vm shell [--suite S] [--timeout SECS] [--memory MB] [--cpus N] [--env NAME[=VALUE]] [--verbose]
+		usage: scripts/vm shell [--suite S | --kernel SPEC] [--timeout SECS] [--memory MB] [--cpus N] [--env NAME[=VALUE]] [--verbose]
 
 		The options are those of run. What the shell writes is gone when it ends.
 	END
@@ -136,6 +144,6 @@ help_clean() {
 	cat <<-'END'
 		Remove what prepare made, of every suite or of one. Refuses when something is mounted there or a VM still runs.
 
-		usage: scripts/vm clean [--suite S]
+		usage: scripts/vm clean [--suite S | --kernel SPEC]
 	END
 }

@@ -7,6 +7,8 @@
 
 # Room for the chroot, the tree and what is only there meanwhile; measured, with some to spare.
 vm_needed_mib=3000
+# The same for a kernel alone.
+vm_needed_for_kernel_mib=500
 
 # runs COMMAND in mount and process namespaces of its own: when it ends, or this process does in whatever way, its mounts are
 # gone and its processes too.
@@ -31,7 +33,8 @@ end_enclosed() {
 check_machine() {
 	need_root "preparing the VM"
 	[[ $(uname -m) == x86_64 ]] || die 125 "this machine is $(uname -m): the VM is made for x86_64 only"
-	need_packages apt mmdebstrap debian-archive-keyring xz-utils zstd kmod util-linux
+	need_packages apt debian-archive-keyring xz-utils zstd kmod util-linux
+	is_kernel_alone "$1" || need_packages mmdebstrap
 }
 
 # prepare_suite SUITE [refresh]: sets vm_folder to the ready folder and holds it.
@@ -44,7 +47,7 @@ prepare_suite() {
 	lock_suite "$suite"
 	# Whoever held the lock may have made what is wanted.
 	if [[ $refresh ]] || ! vm_folder=$(ready_folder "$suite"); then
-		check_machine
+		check_machine "$suite"
 		remove_leftovers "$suite"
 		make_folder "$suite" "$refresh"
 		vm_folder=$(ready_folder "$suite")
@@ -56,15 +59,16 @@ prepare_suite() {
 }
 
 make_folder() {
-	local suite=$1 refresh=$2 staging log begin=$SECONDS release folder
-	need_space "$vm_cache/$suite" "$vm_needed_mib" "the VM of $suite"
+	local suite=$1 refresh=$2 staging log begin=$SECONDS release folder builder=build needed=$vm_needed_mib
+	if is_kernel_alone "$suite"; then builder=build-kernel needed=$vm_needed_for_kernel_mib; fi
+	need_space "$vm_cache/$suite" "$needed" "the VM of $suite"
 	staging=$(mktemp -d "$vm_cache/$suite/.new.XXXXXX")
 	chmod 755 "$staging"
 	log=$vm_cache/$suite/prepare.log
-	note "preparing the VM of $suite in $vm_cache (once; a few minutes; log: $log)"
+	note "preparing the VM of $suite in $vm_cache (once; $(is_kernel_alone "$suite" && echo 'half a minute' || echo 'a few minutes'); log: $log)"
 	: >"$log"
 	vm_staging=$staging
-	run_enclosed "$vm_scripts/vm.d/build" "$suite" "$staging" "$log" || {
+	run_enclosed "$vm_scripts/vm.d/$builder" "$suite" "$staging" "$log" || {
 		remove_folder "$staging"
 		exit 125
 	}
@@ -94,6 +98,7 @@ prepare_guest() {
 	vm_guest=$1/guest/$hash
 	[[ -e $vm_guest/initramfs ]] && return
 	need_root "preparing the VM"
+	[[ -d $1/root ]] || need_packages gcc libc6-dev
 	staging=$(mktemp -d "$1/guest/.new.XXXXXX")
 	if ! (cd "$vm_scripts/vm.d" && cp "${sources[@]}" "$staging/") ||
 		! make_guest "$1" "$staging" >"$staging/log" 2>&1; then
@@ -107,10 +112,33 @@ prepare_guest() {
 	find "$1/guest" -mindepth 1 -maxdepth 1 -mmin +1440 ! -path "$vm_guest" -exec rm -rf {} +
 }
 
-# make_guest FOLDER DIR: compiles with the chroot's compiler, static, so that the result runs on host and guest alike.
+# make_guest FOLDER DIR
 make_guest() {
-	local folder=$1 dir=$2 root gcc build program tree=$2/tree applet
-	root=$folder/root
+	local folder=$1 dir=$2 tree=$2/tree applet
+	compile_guest "$folder/root" "$dir" || return 1
+	mkdir -p "$tree"/{bin,proc,sys,dev,host,writes,root} || return 1
+	install -m 755 "$dir/guest-init" "$tree/init" || return 1
+	install -m 755 "$dir/guest-agent" "$tree/guest-agent" || return 1
+	install -m 755 "$folder/kernel/busybox" "$tree/bin/busybox" || return 1
+	for applet in sh mount mkdir cat uname cp chmod ln hostname ifconfig switch_root insmod reboot; do
+		ln -s busybox "$tree/bin/$applet" || return 1
+	done
+	guest_modules "$folder" "$tree/modules" || return 1
+	(cd "$tree" && find . | "$folder/kernel/busybox" cpio -o -H newc) >"$dir/initramfs.part" || return 1
+	rm -rf "$tree" "$dir"/*.c "$dir/frames.h" "$dir/guest-init" "$dir/guest-agent"
+	mv "$dir/initramfs.part" "$dir/initramfs"
+}
+
+# compile_guest ROOT DIR: with the chroot's compiler, or this machine's if there is no chroot; static, so that the result runs
+# on host and guest alike.
+compile_guest() {
+	local root=$1 dir=$2 gcc build program
+	if [[ ! -d $root ]]; then
+		for program in guest-agent host-relay; do
+			gcc -O2 -Wall -static -o "$dir/$program" "$dir/$program.c" || return 1
+		done
+		return
+	fi
 	gcc=$(cd "$root/usr/bin" && compgen -G 'x86_64-linux-gnu-gcc-[0-9]*' | tail -n 1)
 	build=$(mktemp -d "$root/tmp/guest.XXXXXX")
 	cp "$dir"/*.[ch] "$build/" || return 1
@@ -119,17 +147,25 @@ make_guest() {
 		mv "$build/$program" "$dir/" || return 1
 	done
 	rm -rf "$build"
-	mkdir -p "$tree"/{bin,proc,sys,dev,host,writes,root} || return 1
-	install -m 755 "$dir/guest-init" "$tree/init" || return 1
-	install -m 755 "$dir/guest-agent" "$tree/guest-agent" || return 1
-	install -m 755 "$folder/kernel/busybox" "$tree/bin/busybox" || return 1
-	for applet in sh mount mkdir cat uname cp chmod ln hostname ifconfig switch_root insmod reboot; do
-		ln -s busybox "$tree/bin/$applet" || return 1
+}
+
+# guest_modules FOLDER DIR: what the guest loads before it has a root file system, numbered in order. Of most kernels only
+# some of it is not built in.
+guest_modules() {
+	local folder=$1 dir=$2 release name word path number=10
+	release=$(fact "$folder" release)
+	mkdir -p "$dir"
+	for name in virtio_pci virtio_console virtiofs overlay; do
+		# Lines "insmod PATH OPTIONS", what it depends on first, or "builtin NAME".
+		while read -r word path _; do
+			[[ $word == insmod ]] || continue
+			path=$(basename "$path")
+			path=$(find "$folder/kernel/lib/modules" -name "$path" -print -quit)
+			compgen -G "$dir/*-$(basename "${path%%.ko*}").ko" >/dev/null && continue
+			decompress "$path" >"$dir/$number-$(basename "${path%%.ko*}").ko" || return 1
+			number=$((number + 1))
+		done < <(modprobe --dirname "$folder/kernel" --set-version "$release" --show-depends "$name")
 	done
-	decompress "$(find "$folder/kernel/lib/modules" -name 'overlay.ko*' -print -quit)" >"$tree/overlay.ko" || return 1
-	(cd "$tree" && find . | "$folder/kernel/busybox" cpio -o -H newc) >"$dir/initramfs.part" || return 1
-	rm -rf "$tree" "$dir"/*.c "$dir/frames.h" "$dir/guest-init" "$dir/guest-agent"
-	mv "$dir/initramfs.part" "$dir/initramfs"
 }
 
 decompress() {

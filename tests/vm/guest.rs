@@ -32,6 +32,40 @@ pub(crate) fn require() -> Result<()> {
     Ok(())
 }
 
+/// Where the modules of a run come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// The kernel's build, out of the source in Rust.
+    Kbuild,
+    /// `ufunc-gen ko`.
+    UfuncGen,
+}
+
+impl Maker {
+    pub(crate) fn of_this_run() -> Result<Self> {
+        match std::env::var("UFUNC_TEST_MODULES").ok().as_deref() {
+            None | Some("") => Ok(Maker::Kbuild),
+            Some("synthesised") => Ok(Maker::UfuncGen),
+            Some(other) => bail!("UFUNC_TEST_MODULES={other}: it is nothing or 'synthesised'"),
+        }
+    }
+
+    /// Loads the module of the example `host`.
+    pub(crate) fn load(self, host: &str) -> Result<Module> {
+        match self {
+            Maker::Kbuild => Module::load(&built("modules").join(host)),
+            Maker::UfuncGen => {
+                let file = std::env::temp_dir().join(format!("{host}.ko"));
+                let app = checkout().join("examples").join(host);
+                let mut command = Command::new(checkout().join("target/debug/ufunc-gen"));
+                let output = run(command.arg("ko").arg(app).arg("-o").arg(&file))?;
+                ensure!(output.status.success(), "ufunc-gen ko: {}", text(&output.stderr));
+                Module::insmod(&file)
+            }
+        }
+    }
+}
+
 /// A test that also fails if the kernel warns of anything meanwhile.
 pub(crate) fn trial(
     name: impl Into<String>,
@@ -56,9 +90,13 @@ pub(crate) struct Module {
 impl Module {
     /// Loads `folder`'s `kmod/ufunc.ko`.
     pub(crate) fn load(folder: &Path) -> Result<Self> {
+        Self::insmod(&folder.join("kmod/ufunc.ko"))
+    }
+
+    /// Loads `file`.
+    fn insmod(file: &Path) -> Result<Self> {
         let log = KernelLog::from_now()?;
-        let file = folder.join("kmod/ufunc.ko");
-        let output = run(Command::new("insmod").arg(&file))?;
+        let output = run(Command::new("insmod").arg(file))?;
         ensure!(
             output.status.success(),
             "insmod {} failed: {}\n{}",

@@ -3,10 +3,12 @@
 //! verdicts.
 //!
 //! `scripts/test` builds what they need and runs them in the guest. They load and unload modules,
-//! one after the other, so they must have the machine to themselves.
+//! one after the other, so they must have the machine to themselves. On kernels without Rust
+//! (`UFUNC_TEST_MODULES=synthesised`) all modules are those that `ufunc-gen ko` makes.
 
 mod attach;
 mod guest;
+mod ko;
 mod lifecycle;
 mod modules;
 mod readme;
@@ -16,6 +18,8 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+use guest::Maker;
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // There is one kernel.
@@ -24,15 +28,22 @@ fn main() -> ExitCode {
         Ok(trials) => trials,
         Err(error) => vec![Trial::test("setup", move || Err(format!("{error:#}").into()))],
     };
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    verdicts::print_table();
+    conclusion.exit_code()
 }
 
 fn trials() -> anyhow::Result<Vec<Trial>> {
     guest::require()?;
-    let mut trials = verdicts::trials()?;
+    let maker = Maker::of_this_run()?;
+    let mut trials = verdicts::trials(maker)?;
+    trials.extend(ko::trials(maker)?);
+    trials.extend(readme::trials(maker));
+    if maker == Maker::UfuncGen {
+        return Ok(trials);
+    }
     trials.extend(attach::trials());
     trials.extend(lifecycle::trials());
     trials.extend(modules::trials()?);
-    trials.extend(readme::trials());
     Ok(trials)
 }

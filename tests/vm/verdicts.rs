@@ -3,22 +3,36 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::guest::{Module, built, checkout, loader, text, trial};
+use crate::guest::{Maker, Module, built, checkout, loader, text, trial};
 
 /// What a program's header comment says.
-struct Expectation {
+pub(crate) struct Expectation {
     /// The example whose extension it is.
-    host: String,
+    pub(crate) host: String,
     /// Texts of which one must be in the verifier's log; `None` if the program is accepted.
     rejected_with: Option<Vec<String>>,
 }
 
-pub(crate) fn trials() -> Result<Vec<Trial>> {
+/// The examples that lend something, and so have a module.
+pub(crate) const LENDERS: [&str; 2] = ["annotated", "btf-base-complete"];
+
+/// What the verifier said of each program, to be compared with what others say.
+static TABLE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Prints what the verifier said of each program, in lines that `scripts/test` knows again.
+pub(crate) fn print_table() {
+    let table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+    table.iter().for_each(|line| println!("verdict\t{line}"));
+}
+
+/// The sources of all programs, in order.
+pub(crate) fn sources() -> Result<Vec<PathBuf>> {
     let mut sources = Vec::new();
     for entry in fs::read_dir(checkout().join("bpf"))? {
         let path = entry?.path();
@@ -28,20 +42,31 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
     }
     sources.sort();
     ensure!(!sources.is_empty(), "there are no programs in bpf/");
+    Ok(sources)
+}
+
+pub(crate) fn trials(maker: Maker) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
-    for source in sources {
+    for source in sources()? {
         let expectation = Expectation::read(&source)?;
-        let name = source.file_name().map(|name| name.to_string_lossy().into_owned());
-        let name = format!("verdict::{}", name.unwrap_or_default().trim_end_matches(".bpf.c"));
-        trials.push(trial(name, move || check(&source, &expectation)));
+        let name = format!("verdict::{}", name_of(&source));
+        trials.push(trial(name, move || check(maker, &source, &expectation)));
     }
     trials.push(trial("verdict::without_the_module", without_the_module));
-    trials.push(trial("verdict::module_of_another_build", module_of_another_build));
+    if maker == Maker::Kbuild {
+        trials.push(trial("verdict::module_of_another_build", module_of_another_build));
+    }
     Ok(trials)
 }
 
+/// What a program is called.
+fn name_of(source: &Path) -> String {
+    let name = source.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_default().trim_end_matches(".bpf.c").to_owned()
+}
+
 impl Expectation {
-    fn read(source: &Path) -> Result<Self> {
+    pub(crate) fn read(source: &Path) -> Result<Self> {
         let text = fs::read_to_string(source)?;
         let field = |name: &str| {
             let lines = text.lines().map(|line| line.trim_start_matches([' ', '*']));
@@ -62,19 +87,22 @@ impl Expectation {
     }
 }
 
-fn object_of(source: &Path) -> PathBuf {
+pub(crate) fn object_of(source: &Path) -> PathBuf {
     source.with_extension("o")
 }
 
-fn check(source: &Path, expectation: &Expectation) -> Result<()> {
-    let folder = built("modules").join(&expectation.host);
-    // Only hosts that lend something have a module.
-    let module = folder.exists().then(|| Module::load(&folder)).transpose()?;
-    let host = checkout().join("examples").join(&expectation.host);
+fn check(maker: Maker, source: &Path, expectation: &Expectation) -> Result<()> {
+    let host = expectation.host.as_str();
+    let module = LENDERS.contains(&host).then(|| maker.load(host)).transpose()?;
+    let host = checkout().join("examples").join(host);
     let object = object_of(source);
     let verdict = verify(&object, &host)?;
     drop(module);
     let program = &verdict.programs()?[0];
+    let reason = program["reason"].as_str().unwrap_or_default();
+    let line =
+        format!("{}\t{}\t{reason}", name_of(source), program["verdict"].as_str().unwrap_or("?"));
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     match (&expectation.rejected_with, verdict.status) {
         (None, 0) => Ok(()),
         (Some(texts), 1) => {
@@ -92,13 +120,13 @@ fn check(source: &Path, expectation: &Expectation) -> Result<()> {
 }
 
 /// What `loader verify --json` said.
-struct Verdict {
-    status: i32,
+pub(crate) struct Verdict {
+    pub(crate) status: i32,
     json: Value,
 }
 
 impl Verdict {
-    fn programs(&self) -> Result<&Vec<Value>> {
+    pub(crate) fn programs(&self) -> Result<&Vec<Value>> {
         let programs = self.json["programs"].as_array();
         let programs = programs.with_context(|| format!("no programs in {}", self.json))?;
         ensure!(!programs.is_empty(), "no program was judged: {}", self.json);
@@ -106,7 +134,7 @@ impl Verdict {
     }
 }
 
-fn verify(object: &Path, host: &Path) -> Result<Verdict> {
+pub(crate) fn verify(object: &Path, host: &Path) -> Result<Verdict> {
     let arguments = [Path::new("verify"), object, Path::new("--app"), host, Path::new("--json")];
     let output = loader(arguments)?;
     let json = serde_json::from_slice(&output.stdout).with_context(|| {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::btf::BtfArgs;
+use crate::command::ko::KoArgs;
 use crate::command::merge::MergeArgs;
 
 /// Writes the kernel module source that declares an application's functions to the BPF verifier.
@@ -53,6 +54,8 @@ pub(crate) enum Command {
         json: bool,
     },
 
+    Ko(KoArgs),
+
     Merge(MergeArgs),
 
     Btf(BtfArgs),
@@ -84,7 +87,8 @@ pub(crate) struct HostArgs {
 
     /// Refuse names that the kernel in FILE has taken (its BTF, or a vmlinux with BTF)
     ///
-    /// Without it the running kernel is asked, where it shows its BTF.
+    /// Without it the running kernel is asked, where it shows its BTF. 'ko' makes its module for
+    /// the kernel in FILE.
     #[arg(long, value_name = "FILE")]
     pub vmlinux: Option<PathBuf>,
 
@@ -115,4 +119,5 @@ Exit status:
 Examples:
   ufunc-gen list ./app
   ufunc-gen ./app > kmod/gen.rs && make && sudo insmod kmod/ufunc.ko
+  ufunc-gen ko ./app -o ufunc.ko && sudo insmod ufunc.ko
   ufunc-gen ./app --check kmod/gen.rs";

@@ -44,35 +44,48 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<ExitCode> {
-    let (host_args, list) = match (&cli.command, &cli.host) {
-        (Some(Command::List { host, json }), _) => (host, Some(*json)),
-        (Some(Command::Btf(args)), _) => return command::btf::run(args),
-        (Some(Command::Merge(args)), _) => return command::merge::run(args),
-        (None, Some(host)) => (host, None),
+    match (&cli.command, &cli.host) {
+        (Some(Command::List { host, json }), _) => {
+            with_module(host, true, |_, module| list(host, module, *json))
+        }
+        (Some(Command::Ko(args)), _) => command::ko::run(args),
+        (Some(Command::Btf(args)), _) => command::btf::run(args),
+        (Some(Command::Merge(args)), _) => command::merge::run(args),
+        (None, Some(args)) => with_module(args, false, |host, module| {
+            check_names(args, module)?;
+            write_module(cli, host, module)
+        }),
         (None, None) => anyhow::bail!("no application was given; see ufunc-gen --help"),
-    };
-    let file = HostFile::open(&host_args.app)?;
+    }
+}
+
+/// Reads the application, chooses what it lends, and hands over the module that declares that.
+/// What was chosen is said on standard error, as far as no table (`in_table`) is about to show it.
+fn with_module<T>(
+    args: &HostArgs,
+    in_table: bool,
+    then: impl FnOnce(&Host<'_>, &Module<'_>) -> Result<T>,
+) -> Result<T> {
+    let file = HostFile::open(&args.app)?;
     let host = file.parse()?;
     host.require_extendable()?;
-    let search = Search::new(host_args.debug_dir.iter().cloned());
+    let search = Search::new(args.debug_dir.iter().cloned());
     let files = DebugFiles::find(&host, &search)?;
     let sections = files.load()?;
     let split = SplitFiles::find(&host, &files, &search, &sections)?;
     let debug = DebugInfo::new(&sections, &split)?;
     let symbols = files.functions(&host)?;
-    let chosen = ufunc::choose(&host, &symbols, &debug, &choice(host_args)?)?;
-    tell(&chosen, host_args.verbose, list.is_some());
-    let module = Module::new(&host, &debug, chosen.ufuncs)?;
-    let names = check_names(host_args, &module);
-    match list {
-        Some(json) => {
-            // What generation would stumble over is worth knowing, and no reason to show nothing.
-            names.unwrap_or_else(|error| complain(&format!("{error:#}")));
-            output::write_stdout(&list::table(&module, json)?)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        None => names.and_then(|()| write_module(cli, &host, &module)),
-    }
+    let chosen = ufunc::choose(&host, &symbols, &debug, &choice(args)?)?;
+    tell(&chosen, args.verbose, in_table);
+    then(&host, &Module::new(&host, &debug, chosen.ufuncs)?)
+}
+
+/// Shows what would be lent.
+fn list(args: &HostArgs, module: &Module<'_>, json: bool) -> Result<ExitCode> {
+    // What generation would stumble over is worth knowing, and no reason to show nothing.
+    check_names(args, module).unwrap_or_else(|error| complain(&format!("{error:#}")));
+    output::write_stdout(&list::table(module, json)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says what was inferred, unless a table is about to show it, and what was not.

@@ -246,6 +246,7 @@ fn merge(base: &str, more: &Path, out: &Path) {
         prefer: ufunc_gen::btf::merge::Prefer::None,
         keep_base: Vec::new(),
         details: 0,
+        ambiguous: false,
     };
     let more = vec![input("more", &more, "more")];
     let merged = ufunc_gen::btf::merge::merge(input("base", &base, "base"), more, &options);

@@ -123,6 +123,30 @@ impl<'a> Btf<'a> {
         })
     }
 
+    /// The types that have one of these kinds and names, with their ids, in order; and the id of the
+    /// first type after the last.
+    pub fn select(&self, wanted: &[(u32, &str)]) -> Result<(Vec<(TypeId, Type<'a>)>, u32)> {
+        let (mut found, mut id) = (Vec::new(), self.base.end);
+        let mut letters = usize::MAX;
+        for head in self.heads() {
+            let head = head?;
+            for (kind, name) in wanted {
+                if *kind == head.kind && self.name_bytes(head.name)? == name.as_bytes() {
+                    let mut words = Words { bytes: self.types, offset: head.offset };
+                    found.push((TypeId(id), self.read_type(&mut words, &mut letters)?));
+                }
+            }
+            id = id.checked_add(1).context("there are too many types")?;
+        }
+        Ok((found, id))
+    }
+
+    /// Length of the string section.
+    pub fn strings_len(&self) -> u32 {
+        // The header says it in 32 bits.
+        self.strings.len() as u32
+    }
+
     /// Id of the first type after the last.
     pub fn end(&self) -> Result<u32> {
         let mut end = self.base.end;

@@ -2,5 +2,6 @@
 //! What the command does instead of writing a module, one file each.
 
 pub(crate) mod btf;
+pub(crate) mod ko;
 pub(crate) mod merge;
 mod progress;

@@ -34,7 +34,16 @@ pub fn check<'n>(vmlinux: &Path, names: impl IntoIterator<Item = &'n str>) -> Re
     } else {
         Cow::Borrowed(&*file)
     };
-    let btf = Btf::parse(&bytes).with_context(context)?;
+    check_btf(&Btf::parse(&bytes).with_context(context)?, vmlinux, names)
+}
+
+/// The same for a kernel whose types were read already, from the file `vmlinux`.
+pub fn check_btf<'n>(
+    btf: &Btf<'_>,
+    vmlinux: &Path,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Result<()> {
+    let context = || format!("failed to read the kernel's BTF from {}", vmlinux.display());
     let wanted: HashSet<&[u8]> = names.into_iter().map(str::as_bytes).collect();
     let mut taken = BTreeSet::new();
     for function in btf.functions() {

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `ufunc-gen ko`: the kernel module itself.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use ufunc_gen::ko::{self, Kernel, Sources};
+use ufunc_gen::module::{Module, collision};
+use ufunc_gen::output;
+
+use crate::args::HostArgs;
+use crate::{complain, with_module};
+
+/// Write the kernel module itself, for one kernel: no compiler, no headers, no Rust in the kernel
+///
+/// It declares what the module in Rust does, and is made in milliseconds. What it has to agree on
+/// with its kernel is taken from the running kernel's types and from a module installed for it, or
+/// from what the options name; what can be known from two places is compared.
+#[derive(Args, Debug)]
+#[command(after_long_help = HELP)]
+pub(crate) struct KoArgs {
+    #[command(flatten)]
+    host: HostArgs,
+
+    /// Write the module to FILE, whole or not at all; '-' is standard output, as is none
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// What the module is called once it is loaded
+    #[arg(long, value_name = "NAME", default_value = ko::DEFAULT_NAME)]
+    name: String,
+
+    /// Make it for the kernel whose packages were unpacked into DIR
+    ///
+    /// DIR has its modules (lib/modules/RELEASE) and its vmlinuz or vmlinux.
+    #[arg(long, value_name = "DIR")]
+    kernel_from: Option<PathBuf>,
+
+    /// Make it for the kernel whose modules have this vermagic (modinfo -F vermagic MODULE)
+    #[arg(long, value_name = "TEXT")]
+    vermagic: Option<String>,
+
+    /// Take the versions of that kernel's symbols from its Module.symvers
+    #[arg(long, value_name = "FILE")]
+    symvers: Option<PathBuf>,
+
+    /// Append a signature by the private key in KEY, whose certificate is in CERT (both PEM)
+    ///
+    /// Kernels that enforce signatures load the module if they trust the certificate.
+    #[arg(long, num_args = 2, value_names = ["KEY", "CERT"])]
+    sign: Option<Vec<PathBuf>>,
+}
+
+const HELP: &str = "\
+Without --kernel-from, --vmlinux and --vermagic the module is for the running kernel. For another
+one, --kernel-from says all. Where there is no package, --vmlinux (its BTF, vmlinux or vmlinuz) and
+--vermagic do, and --symvers if its modules have versions ('modversions' in vermagic).
+
+Exit status:
+  0  done
+  2  an error; nothing was written
+
+Examples:
+  ufunc-gen ko ./app -o ufunc.ko && sudo insmod ufunc.ko
+  ufunc-gen ko ./app --kernel-from unpacked/ -o ufunc.ko
+  ufunc-gen ko ./app --vmlinux vmlinux --vermagic \"$(ssh host modinfo -F vermagic loop)\" \\
+      --symvers Module.symvers -o ufunc.ko
+  ufunc-gen ko ./app --sign MOK.priv MOK.pem -o ufunc.ko";
+
+/// Runs `ufunc-gen ko`.
+pub(crate) fn run(args: &KoArgs) -> Result<ExitCode> {
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    ensure!(
+        output.is_some() || !io::stdout().is_terminal(),
+        "a module is not written to a terminal; name a file with --output, or redirect standard output"
+    );
+    ko::check_name(&args.name)?;
+    let bytes = with_module(&args.host, false, |_, module| make(args, module))?;
+    match output {
+        Some(path) => output::write_file(path, &bytes)?,
+        None => output::write_stdout(&bytes)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn make(args: &KoArgs, module: &Module<'_>) -> Result<Vec<u8>> {
+    let sources = Sources {
+        package: args.kernel_from.clone(),
+        vmlinux: args.host.vmlinux.clone(),
+        vermagic: args.vermagic.clone(),
+        symvers: args.symvers.clone(),
+    };
+    let (kernel, vmlinux) = Kernel::find(&sources)?;
+    let names = module.kfuncs.iter().map(|kfunc| kfunc.ufunc.kfunc.as_str());
+    collision::check_btf(&vmlinux.btf()?, vmlinux.path(), names)?;
+    if args.host.verbose {
+        complain(&format!("for kernel {} ({})", kernel.release, kernel.arch));
+    }
+    let mut bytes = ko::build(module, &kernel, &args.name)?;
+    if let Some([key, certificate]) = args.sign.as_deref() {
+        ko::sign(&mut bytes, key, certificate).context("nothing was written")?;
+    }
+    Ok(bytes)
+}
