@@ -2,6 +2,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -33,6 +34,20 @@ pub(crate) enum Command {
     /// application lends (ufuncs), the kernel module that ufunc-gen generated from this very build
     /// of the application must be loaded.
     Verify(VerifyArgs),
+    /// Attach the programs of a BPF object, and show what they print and collect
+    ///
+    /// Loads the object as `loader verify` judges it, attaches every program where its SEC() says,
+    /// and runs until Ctrl-C. Then everything is detached: nothing stays behind, whatever ends it.
+    Attach(AttachArgs),
+    /// Show which programs are attached, and where
+    ///
+    /// All links of the kernel, whoever made them: programs on probes with file, symbol and
+    /// offset; where they are pinned, and which processes hold them.
+    List(ListArgs),
+    /// Detach programs that `attach --pin` left, or that a process holds
+    Detach(DetachArgs),
+    /// Say what this machine has, and what it lacks, for extensions
+    Doctor(DoctorArgs),
 }
 
 /// What `loader verify` is given.
@@ -103,6 +118,135 @@ pub(crate) struct VerifyArgs {
     pub(crate) verbose: bool,
 }
 
+/// What `loader attach` is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = ATTACH_HELP)]
+pub(crate) struct AttachArgs {
+    /// The BPF object, compiled with clang --target=bpfel -g -O2 -c
+    #[arg(value_name = "PROG.bpf.o")]
+    pub(crate) object: PathBuf,
+
+    /// The application, or one of its shared libraries; may be given several times
+    ///
+    /// A program goes to the one whose file name its SEC() has, and a bare SEC("uprobe") to the
+    /// first one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) app: Vec<PathBuf>,
+
+    /// Only in this process, until it ends; its executable is the --app if none is given
+    ///
+    /// Programs on the kernel's hooks run in all processes all the same.
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pid: Option<i32>,
+
+    /// Where programs go whose SEC() does not say it, or all on user probes, if it does: NAME,
+    /// NAME+OFFSET, NAME@plt, 0xADDRESS; PROVIDER:NAME for usdt
+    ///
+    /// C++ and Rust functions are found by the names that a programmer knows: ns::f, or
+    /// 'ns::f(int)' if there are several. A function that the application only calls (malloc) is
+    /// probed where the application calls it, in its PLT; give the library with --app to probe the
+    /// function itself.
+    #[arg(long, value_name = "NAME[+OFFSET]")]
+    pub(crate) func: Option<String>,
+
+    /// Only this program of the object; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Vec<String>,
+
+    /// What bpf_get_attach_cookie() returns to the programs
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    pub(crate) cookie: Option<u64>,
+
+    /// How often programs in SEC("perf_event") run on each processor, per second
+    #[arg(long, value_name = "HZ", default_value_t = 99, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) frequency: u64,
+
+    /// End after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) duration: Option<Duration>,
+
+    /// Show what programs put into this ring buffer or perf event array; may be given several times
+    #[arg(long, value_name = "MAP")]
+    pub(crate) events: Vec<String>,
+
+    /// The type of these events [default: the map's __type(value, …); else the struct that a
+    /// global variable `struct T *unused…` points to; else the one struct named event or …_event]
+    #[arg(long, value_name = "struct NAME", requires = "events")]
+    pub(crate) event_type: Option<String>,
+
+    /// Show the contents of this map at the end; may be given several times. Global variables are
+    /// in .bss and .data, constants in .rodata
+    #[arg(long, value_name = "MAP")]
+    pub(crate) dump: Vec<String>,
+
+    /// Leave programs, links and maps in this folder of a BPF file system, and end at once (with
+    /// --events or --duration: then)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pin: Option<PathBuf>,
+
+    /// Attach programs that call functions of the application, although those calls do nothing in
+    /// the kernel and return NULL or 0: for study
+    #[arg(long)]
+    pub(crate) allow_stubs: bool,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show what libbpf says (on stderr)
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// What `loader list` is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = LIST_HELP)]
+pub(crate) struct ListArgs {
+    /// Only what is pinned there: a file or a folder of a BPF file system
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `loader detach` is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = DETACH_HELP)]
+pub(crate) struct DetachArgs {
+    /// A folder that `attach --pin` made, a pinned link, or the number of a link in `loader list`
+    #[arg(value_name = "DIR|LINK|ID", required = true)]
+    pub(crate) targets: Vec<String>,
+
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `loader doctor` is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = DOCTOR_HELP)]
+pub(crate) struct DoctorArgs {
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads a number in decimal or, after `0x`, in hexadecimal.
+fn number(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|error| error.to_string())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
 /// Whose type a name means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Preference {
@@ -158,3 +302,61 @@ Examples:
   The names of the rejected programs, for a script
       sudo loader verify prog.bpf.o --app ./server --json |
           jq -r '.programs[] | select(.verdict == \"rejected\") | .name'";
+
+const ATTACH_HELP: &str = "\
+Exit status:
+  0  attached, and detached again at the end (or pinned)
+  1  the verifier rejected a program; nothing was attached
+  2  not possible: a file, function, capability or kernel feature that is missing, a program that
+     calls functions of the application (those run in the application: loader run), wrong usage
+
+Where programs go:
+  uprobe, uretprobe, uprobe.multi, uprobe.session, usdt     --app, or the file in SEC()
+  kprobe, kprobe.multi, ksyscall, fentry, fexit, fmod_ret,
+  tracepoint, raw_tracepoint, tp_btf, lsm                   the kernel
+  iter                                                      read once, and shown
+  perf_event                                                the processors, --frequency times a second
+
+Examples:
+  Attach, and see what the programs print, until Ctrl-C
+      sudo loader attach prog.bpf.o --app ./server
+
+  A program in SEC(\"uprobe\"): say where it goes
+      sudo loader attach prog.bpf.o --app ./server --func handle_request
+      sudo loader attach prog.bpf.o --app ./server --func 'handle_request+0x14'
+      sudo loader attach prog.bpf.o --app ./server --func 'net::Server::accept'
+
+  One process, ten seconds; events of a ring buffer as JSON lines, and a map at the end
+      sudo loader attach prog.bpf.o --app ./server --pid 1234 --duration 10 \\
+          --events events --dump counts --json
+
+  Leave it attached, look at it, and detach it
+      sudo loader attach prog.bpf.o --app ./server --pin /sys/fs/bpf/server
+      sudo loader list /sys/fs/bpf/server
+      sudo loader detach /sys/fs/bpf/server";
+
+const LIST_HELP: &str = "\
+Exit status:
+  0  done, even if nothing is attached
+  2  not possible: CAP_SYS_ADMIN is missing, or PATH is in no BPF file system
+
+Examples:
+  All programs on one executable
+      sudo loader list --json | jq '.links[] | select(.file == \"/usr/bin/server\")'";
+
+const DETACH_HELP: &str = "\
+A link that a process holds lasts as long as that process: it is named, to be ended.
+
+Exit status:
+  0  detached
+  2  not, or not all of it; the error says why
+
+Examples:
+  sudo loader detach /sys/fs/bpf/server
+  sudo loader detach 17";
+
+const DOCTOR_HELP: &str = "\
+Exit status:
+  0  all that matters is there (what is unknown, or for some programs only, does not count)
+  1  something is missing; its line says what to do
+  2  could not be found out: wrong usage, or the output could not be written";

@@ -8,7 +8,7 @@ use std::ptr::{self, NonNull};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use libbpf_rs::libbpf_sys;
-use libbpf_rs::{AsRawLibbpf as _, ObjectBuilder, OpenObject};
+use libbpf_rs::{AsRawLibbpf as _, MapType, ObjectBuilder, OpenObject};
 use memmap2::MmapMut;
 
 use crate::messages::{self, Detail, Message, capture};
@@ -156,6 +156,7 @@ fn load(
         bail!("program {} is gone from the object", program.name)
     };
     forget_pins(&mut opened)?;
+    mend_event_maps(&mut opened)?;
     let raw = opened.as_libbpf_object().as_ptr();
     // SAFETY: `raw_program` belongs to `opened`, which is open and not loaded. libbpf keeps the
     // pointer to `log` until `opened` is closed at the end of this function, and the borrow of
@@ -264,6 +265,25 @@ fn forget_pins(opened: &mut OpenObject) -> Result<()> {
         };
         if error != 0 {
             return Err(io::Error::from_raw_os_error(-error)).context("failed to unset a pin path");
+        }
+    }
+    Ok(())
+}
+
+/// Ring buffers and perf event arrays may declare the type of their events: the kernel wants to
+/// hear nothing of it.
+pub(crate) fn mend_event_maps(opened: &mut OpenObject) -> Result<()> {
+    const DESCRIPTOR_LEN: u32 = size_of::<i32>() as u32;
+    for mut map in opened.maps_mut() {
+        let sizes = match map.map_type() {
+            MapType::RingBuf => (0, 0),
+            MapType::PerfEventArray => (DESCRIPTOR_LEN, DESCRIPTOR_LEN),
+            _ => continue,
+        };
+        if (map.key_size(), map.value_size()) != sizes {
+            map.set_key_size(sizes.0)
+                .and_then(|()| map.set_value_size(sizes.1))
+                .with_context(|| format!("failed to set the sizes of map {:?}", map.name()))?;
         }
     }
     Ok(())

@@ -24,6 +24,19 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
+/// Whether this process has `CAP_BPF`, `CAP_PERFMON` and `CAP_SYS_ADMIN`; `None` if it cannot be
+/// found out.
+pub(crate) fn held() -> [(&'static str, Option<bool>); 3] {
+    let own = capabilities(None).ok().map(|own| own.effective);
+    let has = |capability| own.map(|own| own.contains(capability));
+    let admin = has(CapabilitySet::SYS_ADMIN);
+    let [bpf, perfmon] = NEEDED.map(|(capability, name)| {
+        // It contains both.
+        (name, if admin == Some(true) { admin } else { has(capability) })
+    });
+    [bpf, perfmon, ("CAP_SYS_ADMIN", admin)]
+}
+
 fn missing(effective: CapabilitySet) -> Vec<&'static str> {
     if effective.contains(CapabilitySet::SYS_ADMIN) {
         return Vec::new();

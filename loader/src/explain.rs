@@ -360,7 +360,7 @@ mod tests {
 
     /// Entries of which no kernel that is to be had here prints the message: of kernels before
     /// 6.18, or that a compiler does not let happen.
-    const WITHOUT_A_LOG: [&str; 11] = [
+    const WITHOUT_A_LOG: [&str; 10] = [
         "access beyond the end of member * (mend:*) in struct * with off * size *",
         "ldimm64 failed to find the address for kernel symbol '*'.",
         "BPF map '*' is referenced but wasn't created",

@@ -23,16 +23,22 @@
 //!    fails for another reason is not judged.
 //! 5. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
 //!    words of the application, and [`report`] writes it down for people and for programs.
+//!
+//! [`attach`] puts programs where they are to run in the kernel and shows what they do,
+//! [`links`] what is attached; [`doctor`] says what a machine lacks for all this.
 
+pub mod attach;
 mod attempt;
 mod cache;
 mod capability;
 mod combination;
 mod condition;
+pub mod doctor;
 pub mod explain;
 pub mod host;
 mod host_types;
 pub mod layout;
+pub mod links;
 mod messages;
 pub mod missing;
 pub mod modules;

@@ -127,7 +127,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Text of warnings that only repeat that something failed, or are about nothing that matters.
-const UNINFORMATIVE: [&str; 9] = [
+const UNINFORMATIVE: [&str; 10] = [
     "-- BEGIN ",
     "BTF loading error: ",
     "failed to load object ",
@@ -137,6 +137,7 @@ const UNINFORMATIVE: [&str; 9] = [
     ", ignoring",
     "Ignored and continue",
     ": failed to initialize slot [",
+    ". Retrying without BTF",
 ];
 
 /// What of libbpf's messages tells why it gave up.

@@ -137,6 +137,14 @@ pub fn find_lender(sysfs: &Path, kfuncs: &[Kfunc], apps: &[&App]) -> Result<Opti
     Ok(lender.cloned())
 }
 
+/// All loaded modules that `ufunc-gen` generated, and what could not be read.
+pub(crate) fn generated(sysfs: &Path) -> (Vec<LoadedModule>, Vec<String>) {
+    match Declarations::read(sysfs, &[]) {
+        Ok(declarations) => (declarations.generated, declarations.unreadable),
+        Err(error) => (Vec::new(), vec![format!("{error:#}")]),
+    }
+}
+
 /// Fails if one of the `modules`, to whose types a program was fitted (CO-RE), was generated from
 /// anything but the file of one of `apps`.
 ///

@@ -173,15 +173,34 @@ impl KernelLog {
     }
 }
 
+/// The command under test.
+fn loader_path() -> PathBuf {
+    let loader = std::env::var_os("UFUNC_LOADER").map(PathBuf::from);
+    loader.unwrap_or_else(|| checkout().join("target/debug/loader"))
+}
+
 /// What `scripts/test` built of the checkout.
 pub(crate) fn setup() -> Setup {
-    let loader = std::env::var_os("UFUNC_LOADER").map(PathBuf::from);
     Setup {
-        loader: loader.unwrap_or_else(|| checkout().join("target/debug/loader")),
+        loader: loader_path(),
         host_sources: checkout().join("examples"),
         hosts: checkout().join("examples"),
         objects: checkout().join("bpf"),
     }
+}
+
+/// Runs `loader` with `arguments`, in the checkout.
+pub(crate) fn loader<S: AsRef<std::ffi::OsStr>>(
+    arguments: impl IntoIterator<Item = S>,
+) -> Result<Output> {
+    run(loader_command().args(arguments))
+}
+
+/// `loader`, in the checkout.
+pub(crate) fn loader_command() -> Command {
+    let mut command = Command::new(loader_path());
+    command.current_dir(checkout());
+    command
 }
 
 /// Runs `command` to its end.

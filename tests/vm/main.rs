@@ -6,6 +6,7 @@
 //! one after the other, so they must have the machine to themselves. On kernels without Rust
 //! (`UFUNC_TEST_MODULES=synthesised`) all modules are those that `ufunc-gen ko` makes.
 
+mod attach;
 mod guest;
 mod ko;
 mod lifecycle;
@@ -41,6 +42,7 @@ fn trials() -> anyhow::Result<Vec<Trial>> {
     if maker == Maker::UfuncGen {
         return Ok(trials);
     }
+    trials.extend(attach::trials());
     trials.extend(lifecycle::trials());
     trials.extend(modules::trials()?);
     Ok(trials)

@@ -63,10 +63,17 @@ fn shell(command: &str) -> Result<String> {
     Ok(text(&output.stdout))
 }
 
+/// Compares line by line; a line `…` stands for any lines.
 fn compare(expected: &[String], output: &str) -> Result<()> {
     let lines: Vec<&str> = output.lines().collect();
-    ensure!(expected.len() == lines.len(), "{} lines instead of {}", lines.len(), expected.len());
-    for (expected, line) in expected.iter().zip(lines) {
+    let any = expected.iter().position(|line| line == "…");
+    let (head, tail) = expected.split_at(any.unwrap_or(expected.len()));
+    let tail = tail.get(1..).unwrap_or_default();
+    let fixed = head.len() + tail.len();
+    let fits = lines.len() == fixed || any.is_some() && lines.len() > fixed;
+    ensure!(fits, "{} lines instead of {fixed}", lines.len());
+    let of_tail = lines.iter().skip(lines.len() - tail.len());
+    for (expected, line) in head.iter().zip(&lines).chain(tail.iter().zip(of_tail)) {
         ensure!(matches(expected, line), "the README has {expected:?}, here it is {line:?}");
     }
     Ok(())

@@ -40,6 +40,16 @@ impl Workspace {
     /// Compiles `tests/data/NAME.bpf.c` with these options.
     pub(crate) fn compile_with(&self, name: &str, options: &[&str]) -> PathBuf {
         let source = format!("{}/tests/data/{name}.bpf.c", env!("CARGO_MANIFEST_DIR"));
+        self.compile_file(name, Path::new(&source), options)
+    }
+
+    /// Compiles a program that a test wrote itself.
+    pub(crate) fn compile_text(&self, name: &str, text: &str) -> PathBuf {
+        let source = self.write(&format!("{name}.bpf.c"), text.as_bytes());
+        self.compile_file(name, &source, &["-target", "bpf", "-g"])
+    }
+
+    fn compile_file(&self, name: &str, source: &Path, options: &[&str]) -> PathBuf {
         let object = self.path(&format!("{name}.bpf.o"));
         // Debian has the kernel's <asm/types.h> in a folder that clang does not look into for BPF.
         let headers = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);

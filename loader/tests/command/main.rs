@@ -7,6 +7,8 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod attach;
+mod attached;
 mod cache;
 mod cli;
 mod common;
