@@ -118,9 +118,8 @@ impl<'u, 'a> Walk<'u, 'a> {
         let plan = match plans.made(code) {
             Some(plan) => plan,
             None => {
-                rare = plans.make(self.unit, code)?;
-                let plan = plans.made(code).or(rare.as_ref());
-                plan.with_context(|| format!("there is no abbreviation {code}"))?
+                rare = plans.make(&self.debug.plans, self.unit, code)?;
+                &rare
             }
         };
         if plan.has_children {

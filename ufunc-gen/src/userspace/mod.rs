@@ -14,6 +14,7 @@ mod elsewhere;
 mod emit;
 pub mod minimal;
 mod names;
+mod offsets;
 mod placing;
 mod scan;
 mod store;
@@ -28,7 +29,7 @@ use anyhow::Result;
 use crate::btf::Type;
 use crate::debugfile::sections::Sections;
 use crate::dwarf::raw::Rule;
-use crate::dwarf::{DebugInfo, Unit};
+use crate::dwarf::{Attributes, DebugInfo, Unit};
 use scan::{Scanner, UnitTypes};
 use store::Store;
 
@@ -117,6 +118,7 @@ fn scan<'a>(
     progress: &AtomicU64,
 ) -> Result<(Store<'a>, Vec<UnitTypes>)> {
     let workers = debug.for_units_with(
+        Attributes::Types,
         || Scanner::new(debug, options),
         |scanner, unit: &Unit<'a>| {
             let types = scanner.read(unit)?;

@@ -20,6 +20,11 @@ pub(super) type NameId = u32;
 pub(super) struct Names<'a> {
     texts: Vec<Cow<'a, [u8]>>,
     by_address: HashMap<usize, NameId>,
+    /// Where each name was last, and what was asked for after it. Headers have their names in the
+    /// same order each time.
+    order: Vec<(usize, NameId)>,
+    /// The name that was asked for last.
+    last: NameId,
     by_text: HashTable<NameId>,
     /// Names with what is around them.
     joined: HashMap<(NameId, NameId), NameId>,
@@ -31,6 +36,8 @@ impl<'a> Names<'a> {
         Names {
             texts: vec![Cow::Borrowed(b"")],
             by_address: HashMap::new(),
+            order: Vec::new(),
+            last: 0,
             by_text: HashTable::new(),
             joined: HashMap::new(),
             hasher: DefaultHashBuilder::default(),
@@ -43,11 +50,30 @@ impl<'a> Names<'a> {
             return 0;
         }
         let address = name.address();
-        if let Some(&id) = self.by_address.get(&address) {
-            return id;
+        let likely = self.order.get(self.last as usize).map_or(0, |&(_, next)| next);
+        let id = match self.order.get(likely as usize) {
+            Some(&(place, _)) if place == address => likely,
+            _ => self.at(address, name),
+        };
+        self.last = id;
+        id
+    }
+
+    /// Number of `name`, which is at `address`.
+    fn at(&mut self, address: usize, name: RawName<'a>) -> NameId {
+        let id = match self.by_address.get(&address) {
+            Some(&id) => id,
+            None => {
+                let id = self.add(Cow::Borrowed(name.bytes()));
+                self.by_address.insert(address, id);
+                id
+            }
+        };
+        if self.order.len() < self.texts.len() {
+            self.order.resize(self.texts.len(), (0, 0));
         }
-        let id = self.add(Cow::Borrowed(name.bytes()));
-        self.by_address.insert(address, id);
+        self.order[id as usize].0 = address;
+        self.order[self.last as usize].1 = id;
         id
     }
 
