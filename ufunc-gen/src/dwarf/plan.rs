@@ -31,6 +31,10 @@ const MAX_KEPT: usize = 1 << 14;
 pub(super) struct Plan {
     pub(super) tag: DwTag,
     pub(super) has_children: bool,
+    /// Whether nothing below can be of interest: of a call, what was passed.
+    pub(super) is_closed: bool,
+    /// Whether it says where the next sibling is.
+    has_sibling: bool,
     /// Bytes of all attributes, if they are always as many.
     len: Option<u32>,
     steps: Box<[Step]>,
@@ -82,7 +86,11 @@ impl Plan {
             }
         }
         let (tag, has_children) = (abbreviation.tag, abbreviation.has_children);
-        Plan { tag, has_children, len, steps: steps.into_boxed_slice() }
+        let is_closed = matches!(tag, dw::DW_TAG_call_site | dw::DW_TAG_GNU_call_site);
+        let is_sibling = |step: &Step| matches!(step, Step::Reference(Reference::Sibling, _));
+        let has_sibling = has_children && steps.iter().any(is_sibling);
+        let steps = steps.into_boxed_slice();
+        Plan { tag, has_children, is_closed, has_sibling, len, steps }
     }
 }
 
@@ -147,10 +155,13 @@ impl Step {
     }
 }
 
-/// Plans by what they follow from: the abbreviation as its table has it, the sizes of what units
-/// have, and what is wanted.
+/// What a plan follows from: the abbreviation as its table has it, the sizes of what a unit has, and
+/// what is wanted.
+type Origin<'a> = (&'a [u8], Encoding, Attributes);
+
+/// The plans of all units.
 #[derive(Debug, Default)]
-pub(super) struct SharedPlans<'a>(Mutex<HashMap<(&'a [u8], Encoding, Attributes), Arc<Plan>>>);
+pub(super) struct SharedPlans<'a>(Mutex<HashMap<Origin<'a>, Arc<Plan>>>);
 
 impl<'a> SharedPlans<'a> {
     /// The plan for the abbreviation `code` of `unit`.
@@ -162,14 +173,14 @@ impl<'a> SharedPlans<'a> {
             Ok(Arc::new(Plan::new(&abbreviation, &unit.header, unit.wanted)))
         };
         let Some(text) = unit.abbreviations.text(code) else { return make() };
-        let key = (text.slice(), unit.header.encoding(), unit.wanted);
+        let origin = (text.slice(), unit.header.encoding(), unit.wanted);
         // Whoever panicked with it left it whole.
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plan) = known.get(&key) {
+        if let Some(plan) = known.get(&origin) {
             return Ok(Arc::clone(plan));
         }
         let plan = make()?;
-        known.insert(key, Arc::clone(&plan));
+        known.insert(origin, Arc::clone(&plan));
         Ok(plan)
     }
 }
@@ -304,22 +315,45 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_each(&mut self, unit: &Unit<'a>, plan: &Plan) -> Result<()> {
+        plan.steps.iter().try_for_each(|step| self.skip_step(unit, step))
+    }
+
+    /// Passes over the attributes of an entry, and if it can over what is below; says whether it
+    /// could.
+    pub(super) fn skip_with_children(&mut self, unit: &Unit<'a>, plan: &Plan) -> Result<bool> {
+        if !plan.has_sibling {
+            self.skip_attributes(unit, plan)?;
+            return Ok(false);
+        }
         for step in &plan.steps {
             match *step {
-                Step::Skip(count) => self.skip(count)?,
-                Step::Name { width, .. }
-                | Step::IndexedName { width, .. }
-                | Step::Reference(_, width)
-                | Step::Number(_, width) => self.skip(width.into())?,
-                Step::NameHere { .. } => drop(self.string()?),
-                Step::Constant(..) => {}
-                Step::Leb(_) => drop(self.leb()?),
-                Step::SkipAttribute(spec) | Step::Attribute(spec) => {
-                    self.skip_attribute(unit, spec)?;
+                Step::Reference(Reference::Sibling, width) => {
+                    let sibling = self.number(width)? as usize;
+                    // Back, it would lead round in circles.
+                    if sibling >= self.at {
+                        self.at = sibling;
+                        return Ok(true);
+                    }
                 }
+                _ => self.skip_step(unit, step)?,
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    #[inline]
+    fn skip_step(&mut self, unit: &Unit<'a>, step: &Step) -> Result<()> {
+        match *step {
+            Step::Skip(count) => self.skip(count),
+            Step::Name { width, .. }
+            | Step::IndexedName { width, .. }
+            | Step::Reference(_, width)
+            | Step::Number(_, width) => self.skip(width.into()),
+            Step::NameHere { .. } => self.string().map(drop),
+            Step::Constant(..) => Ok(()),
+            Step::Leb(_) => self.leb().map(drop),
+            Step::SkipAttribute(spec) | Step::Attribute(spec) => self.skip_attribute(unit, spec),
+        }
     }
 
     fn skip_attribute(&mut self, unit: &Unit<'a>, spec: AttributeSpecification) -> Result<()> {
