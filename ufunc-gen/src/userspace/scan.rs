@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use gimli::DwTag;
 use gimli::constants as dw;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use super::Options;
 use super::elsewhere::{is_passed, without_clone};
@@ -162,11 +162,16 @@ pub(super) struct Scanner<'d, 'a> {
 }
 
 impl<'d, 'a> Scanner<'d, 'a> {
-    pub(super) fn new(debug: &'d DebugInfo<'a>, options: &'d Options) -> Self {
+    /// One whose store has the hasher `hasher`.
+    pub(super) fn new(
+        debug: &'d DebugInfo<'a>,
+        options: &'d Options,
+        hasher: DefaultHashBuilder,
+    ) -> Self {
         Scanner {
             debug,
             options,
-            store: Store::new(),
+            store: Store::new(hasher),
             raw: RawType::default(),
             locals: Vec::new(),
             parts: Vec::new(),
