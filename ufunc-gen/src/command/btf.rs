@@ -118,7 +118,10 @@ fn encode(args: &BtfArgs) -> Result<Vec<u8>> {
     let search = Search::new(args.debug_dir.iter().cloned());
     let files = DebugFiles::find(&host, &search)?;
     let sections = files.load()?;
-    let split = SplitFiles::find(&host, &files, &search, &sections)?;
+    let split = thread::scope(|scope| {
+        scope.spawn(|| files.map_entries(&file, &sections));
+        SplitFiles::find(&host, &files, &search, &sections)
+    })?;
     let mut debug = DebugInfo::new(&sections, &split)?;
     if let Some(jobs) = args.jobs {
         debug.set_jobs(jobs);
