@@ -96,7 +96,8 @@ fn userspace_btf(
     let debug = debug_info(sections, split)?;
     let options = userspace::Options { functions: true, variables: true };
     let userspace = userspace::read(&debug, &options, &AtomicU64::new(0))?;
-    let btf = userspace.btf(memory);
+    let mut btf = userspace.btf(memory);
+    btf.mend();
     let (types, pointer) = (btf.types, btf.pointer);
     check_for(&types, pointer).expect("types of debug information are the kernel's");
     let bytes = Encoded::new(&types, 0).and_then(|encoded| encoded.to_bytes());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hashbrown::HashMap;
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Advice, Mmap, MmapOptions};
 use object::read::elf::{ElfFile, FileHeader, SectionHeader as _};
 use object::{Endianness, Object as _, ObjectKind, ObjectSymbol as _, SymbolKind};
 
@@ -48,6 +48,19 @@ impl HostFile {
     /// Reads the ELF headers.
     pub fn parse(&self) -> Result<Host<'_>> {
         Host::parse(&self.path, &self.map)
+    }
+
+    /// Has the kernel map `part` of the file at once, which takes less time than page by page while
+    /// it is read. What is no part of it is left alone.
+    pub fn map_now(&self, part: &[u8]) {
+        let offset = part.as_ptr().addr().checked_sub(self.map.as_ptr().addr());
+        let is_inside = |offset: &usize| {
+            offset.checked_add(part.len()).is_some_and(|end| end <= self.map.len())
+        };
+        if let Some(offset) = offset.filter(is_inside) {
+            // Kernels before Linux 5.14 do not know how.
+            let _ = self.map.advise_range(Advice::PopulateRead, offset, part.len());
+        }
     }
 
     /// Where the file is.

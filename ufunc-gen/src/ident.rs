@@ -12,10 +12,11 @@ use crate::kernel::{NAME_MAX, SECTION_NAME_MAX};
 
 /// Whether `name` is an identifier in C, in Rust and to the kernel (`btf_name_valid_identifier()`).
 pub fn is_identifier(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    // All bytes are looked at, several at a time, for nearly all names are identifiers.
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
         && name.len() <= NAME_MAX
+        && name.bytes().fold(true, |all, byte| all & is_word(byte))
 }
 
 /// The identifier by which BTF can know the type or member `name`: every byte that an identifier
@@ -24,16 +25,21 @@ pub fn btf_name(name: Cow<'_, str>) -> Name<'_> {
     if name.is_empty() || is_identifier(&name) {
         return name;
     }
-    let mut fit: String = shortened(&name, NAME_MAX)
-        .bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { byte as char } else { '_' })
-        .collect();
-    if fit.starts_with(|first: char| first.is_ascii_digit()) {
+    let mut fit = match name.len() <= NAME_MAX {
+        true => name.into_owned(),
+        false => shortened(&name, NAME_MAX),
+    }
+    .into_bytes();
+    for byte in &mut fit {
+        *byte = if byte.is_ascii_alphanumeric() { *byte } else { b'_' };
+    }
+    if fit.first().is_some_and(u8::is_ascii_digit) {
         // In front of it, so that the members `1` and `2` of a tuple stay apart.
         fit.truncate(NAME_MAX - 1);
-        fit.insert(0, '_');
+        fit.insert(0, b'_');
     }
-    Cow::Owned(fit)
+    // Nothing but ASCII is left.
+    Cow::Owned(String::from_utf8(fit).unwrap_or_default())
 }
 
 /// The name by which BTF can know the section `name`, as all kernels have it

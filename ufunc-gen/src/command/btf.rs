@@ -2,6 +2,7 @@
 //! `ufunc-gen btf`: an application's types as BTF.
 
 use std::io::{self, IsTerminal as _};
+use std::mem::{self, ManuallyDrop};
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -117,7 +118,10 @@ fn encode(args: &BtfArgs) -> Result<Vec<u8>> {
     let search = Search::new(args.debug_dir.iter().cloned());
     let files = DebugFiles::find(&host, &search)?;
     let sections = files.load()?;
-    let split = SplitFiles::find(&host, &files, &search, &sections)?;
+    let split = thread::scope(|scope| {
+        scope.spawn(|| files.map_entries(&file, &sections));
+        SplitFiles::find(&host, &files, &search, &sections)
+    })?;
     let mut debug = DebugInfo::new(&sections, &split)?;
     if let Some(jobs) = args.jobs {
         debug.set_jobs(jobs);
@@ -131,21 +135,45 @@ fn encode(args: &BtfArgs) -> Result<Vec<u8>> {
     let options = Options { functions: !args.no_functions, variables: args.variables };
     let what = format!("reading {}", args.app.display());
     let read = |done: &_| userspace::read(&debug, &options, done);
-    let userspace = progress::show(&what, debug.len(), read)?;
+    // The process ends soon, and its memory with it: to give it back in pieces takes its time.
+    let userspace = ManuallyDrop::new(progress::show(&what, debug.len(), read)?);
     let sections = match args.variables {
         true => files.sections(&host)?,
         false => Sections::default(),
     };
-    let btf = userspace.btf(&sections);
+    let mut btf = ManuallyDrop::new(userspace.btf(&sections));
+    if args.wants_everything() {
+        // Hardly ever is there anything that the kernel refuses.
+        let (checked, bytes) = check_and_write(&btf.types, btf.pointer);
+        if checked.is_ok() {
+            tell(&btf, args);
+            return bytes.with_context(|| args.failure());
+        }
+    }
+    btf.mend();
     tell(&btf, args);
-    let pointer = btf.pointer;
-    let types = keep(btf.types, args)?;
-    let context = || format!("failed to write the BTF of {}", args.app.display());
+    let types = ManuallyDrop::new(keep(mem::take(&mut btf.types), args)?);
+    let (checked, bytes) = check_and_write(&types, btf.pointer);
+    checked.and(bytes).with_context(|| args.failure())
+}
+
+impl BtfArgs {
+    /// Whether nothing is to be left out.
+    fn wants_everything(&self) -> bool {
+        self.types.is_empty() && self.program.is_none()
+    }
+
+    fn failure(&self) -> String {
+        format!("failed to write the BTF of {}", self.app.display())
+    }
+}
+
+/// Whether a kernel with pointers of `pointer` bytes takes `types`, and these as bytes.
+fn check_and_write(types: &[Type<'_>], pointer: u64) -> (Result<()>, Result<Vec<u8>>) {
     thread::scope(|scope| {
-        let checked = scope.spawn(|| check_for(&types, pointer));
-        let bytes = Encoded::new(&types, 0).and_then(|encoded| encoded.to_bytes());
-        checked.join().unwrap_or_else(|panic| resume_unwind(panic)).with_context(context)?;
-        bytes.with_context(context)
+        let checked = scope.spawn(|| check_for(types, pointer));
+        let bytes = Encoded::new(types, 0).and_then(|encoded| encoded.to_bytes());
+        (checked.join().unwrap_or_else(|panic| resume_unwind(panic)), bytes)
     })
 }
 
@@ -184,7 +212,7 @@ fn tell(btf: &UserspaceBtf<'_>, args: &BtfArgs) {
         }
     }
     let count = btf.ambiguous.len();
-    if count == 0 || !(args.types.is_empty() && args.program.is_none()) {
+    if count == 0 || !args.wants_everything() {
         return;
     }
     let names = if count == 1 { "name stands" } else { "names stand" };

@@ -33,7 +33,7 @@ pub mod sections;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use gimli::{DebugLine, SectionId};
+use gimli::{DebugLine, Section as _, SectionId};
 use object::Object as _;
 
 use crate::elf::{Functions, Host, HostFile, add_functions, parse_elf};
@@ -161,6 +161,22 @@ impl<'a> DebugFiles<'a> {
             None => None,
         };
         Ok(DebugSections { main, supplementary })
+    }
+
+    /// Has the kernel map what who reads all entries of `sections` is about to read. They are those
+    /// of the host `file`.
+    pub fn map_entries(&self, file: &HostFile, sections: &DebugSections<'_>) {
+        let separate = match &self.main {
+            Bytes::Mapped(file) => Some(file),
+            Bytes::Borrowed(_) => None,
+        };
+        for dwarf in [Some(sections.main()), sections.supplementary()].into_iter().flatten() {
+            let (info, abbreviations) = (dwarf.debug_info.reader(), dwarf.debug_abbrev.reader());
+            for section in [info, abbreviations, dwarf.debug_str.reader()] {
+                let files = [Some(file), separate, self.supplementary.as_ref()];
+                files.into_iter().flatten().for_each(|file| file.map_now(section.slice()));
+            }
+        }
     }
 
     fn shown(&self) -> String {

@@ -26,11 +26,18 @@ pub(super) enum Abbreviations<'a> {
     /// In a table as compilers write it, with the codes 1, 2, 3 …
     Numbered {
         table: Reader<'a>,
-        /// Where each begins in it, behind its code.
-        starts: Arc<[u32]>,
+        /// Where each is in it, behind its code.
+        spans: Arc<[Span]>,
     },
     /// In any other table, and in one that several units share.
     Read(Arc<gimli::Abbreviations>),
+}
+
+/// Where an abbreviation begins in its table, and where it ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    start: u32,
+    end: u32,
 }
 
 /// No abbreviations, for those of gimli's functions that want some and do not use them.
@@ -45,10 +52,10 @@ impl<'a> Abbreviations<'a> {
     ) -> Result<Self> {
         if !is_shared {
             let mut table = *dwarf.debug_abbrev.reader();
-            let found = table.skip(header.debug_abbrev_offset().0).and_then(|()| starts(table));
+            let found = table.skip(header.debug_abbrev_offset().0).and_then(|()| spans(table));
             // What is wrong with a table is said by gimli.
-            if let Ok(Some(starts)) = found {
-                return Ok(Abbreviations::Numbered { table, starts: starts.into() });
+            if let Ok(Some(spans)) = found {
+                return Ok(Abbreviations::Numbered { table, spans: spans.into() });
             }
         }
         Ok(Abbreviations::Read(dwarf.abbreviations(header)?))
@@ -57,7 +64,7 @@ impl<'a> Abbreviations<'a> {
     /// How many there are whose codes are without gaps from 1, up to `max`.
     pub(super) fn count(&self, max: usize) -> usize {
         match self {
-            Abbreviations::Numbered { starts, .. } => starts.len().min(max),
+            Abbreviations::Numbered { spans, .. } => spans.len().min(max),
             Abbreviations::Read(read) => {
                 (1..=max as u64).take_while(|&code| read.get(code).is_some()).count()
             }
@@ -67,11 +74,8 @@ impl<'a> Abbreviations<'a> {
     /// The one with the code `code`.
     pub(super) fn get(&self, code: u64) -> Option<Abbreviation> {
         match self {
-            Abbreviations::Numbered { table, starts } => {
-                let start = *starts.get(usize::try_from(code).ok()?.checked_sub(1)?)?;
-                // It was gone over before.
-                read(*table, start).ok()
-            }
+            // It was gone over before.
+            Abbreviations::Numbered { .. } => read(self.text(code)?).ok(),
             Abbreviations::Read(read) => {
                 let abbreviation = read.get(code)?;
                 Some(Abbreviation {
@@ -82,28 +86,37 @@ impl<'a> Abbreviations<'a> {
             }
         }
     }
+
+    /// What the table says of the one with the code `code`; `None` if it is not known where that is.
+    pub(super) fn text(&self, code: u64) -> Option<Reader<'a>> {
+        let Abbreviations::Numbered { table, spans } = self else { return None };
+        let span = spans.get(usize::try_from(code).ok()?.checked_sub(1)?)?;
+        let text = table.slice().get(span.start as usize..span.end as usize)?;
+        Some(Reader::new(text, table.endian()))
+    }
 }
 
-/// Where the abbreviations of the table `input` begin, behind their codes; `None` if these are not
+/// Where the abbreviations of the table `input` are, behind their codes; `None` if these are not
 /// 1, 2, 3 … or the table is not as it should be.
-fn starts(table: Reader<'_>) -> gimli::Result<Option<Vec<u32>>> {
-    let (mut input, mut starts) = (table, Vec::new());
+fn spans(table: Reader<'_>) -> gimli::Result<Option<Vec<Span>>> {
+    let (mut input, mut spans) = (table, Vec::new());
+    let place = |input: &Reader<'_>| u32::try_from(table.len() - input.len()).ok();
     // A table may end without a zero where the section ends.
     while !input.is_empty() {
         match uleb(&mut input)? {
             0 => break,
-            code if code != starts.len() as u64 + 1 => return Ok(None),
-            _ => match u32::try_from(table.len() - input.len()) {
-                Ok(start) => starts.push(start),
-                Err(_) => return Ok(None),
-            },
+            code if code != spans.len() as u64 + 1 => return Ok(None),
+            _ => {}
         }
+        let start = place(&input);
         let (tag, has_children) = (uleb(&mut input)?, input.read_u8()?);
         if !is_word(tag) || tag == 0 || has_children > 1 || !pass_attributes(&mut input)? {
             return Ok(None);
         }
+        let (Some(start), Some(end)) = (start, place(&input)) else { return Ok(None) };
+        spans.push(Span { start, end });
     }
-    Ok(Some(starts))
+    Ok(Some(spans))
 }
 
 /// Goes over the attributes of an abbreviation; says whether they are as they should be.
@@ -126,10 +139,8 @@ fn is_word(number: u64) -> bool {
     u16::try_from(number).is_ok()
 }
 
-/// Reads the abbreviation at `start` of `table`, which is behind its code.
-fn read(table: Reader<'_>, start: u32) -> gimli::Result<Abbreviation> {
-    let mut input = table;
-    input.skip(start as usize)?;
+/// Reads the abbreviation `input`, without its code.
+fn read(mut input: Reader<'_>) -> gimli::Result<Abbreviation> {
     let (tag, has_children) = (DwTag(input.read_uleb128_u16()?), input.read_u8()? != 0);
     // Few have more.
     let mut attributes = Vec::with_capacity(12);
@@ -159,13 +170,15 @@ mod tests {
     fn numbered_abbreviations_are_found_and_read() {
         // The third attribute has its value, -1, in the table.
         let bytes = [1, 0x11, 1, 3, 8, 0, 0, 2, 0x34, 0, 3, 8, 0x3a, 0x21, 0x7f, 0, 0, 0, 9];
-        let starts = starts(table(&bytes)).unwrap().unwrap();
-        assert_eq!(starts.len(), 2);
-        let second = read(table(&bytes), starts[1]).unwrap();
+        let spans = spans(table(&bytes)).unwrap().unwrap().into();
+        let all = Abbreviations::Numbered { table: table(&bytes), spans };
+        assert_eq!(all.count(9), 2);
+        let second = all.get(2).unwrap();
         assert_eq!((second.tag, second.has_children), (gimli::DW_TAG_variable, false));
         assert_eq!(second.attributes.len(), 2);
         assert_eq!(second.attributes[1].implicit_const_value(), Some(-1));
-        assert!(read(table(&bytes), starts[0]).unwrap().has_children);
+        assert_eq!(all.text(2).unwrap().slice(), &bytes[8..17]);
+        assert!(all.get(1).unwrap().has_children && all.get(3).is_none());
     }
 
     #[test]
@@ -178,7 +191,7 @@ mod tests {
             &[1, 0x11, 0, 3],
             &[1, 0x11, 0, 0, 0, 1, 0x11, 0, 0, 0, 0],
         ] {
-            assert!(starts(table(bytes)).ok().flatten().is_none(), "{bytes:?}");
+            assert!(spans(table(bytes)).ok().flatten().is_none(), "{bytes:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use anyhow::Result;
 use gimli::DwTag;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 
-use super::entry::{DieRef, Entry, RawName};
+use super::entry::{Attributes, DieRef, Entry, RawName};
 use super::raw::RawType;
 use super::scope::{Scopes, is_namespace, is_scope};
 use super::{DebugInfo, Unit, Walk};
@@ -178,7 +178,7 @@ impl<'a> DebugInfo<'a> {
 
     /// The names in BTF of all types of the class `class` that files define.
     pub fn type_names(&self, class: TagClass) -> Result<BTreeSet<String>> {
-        let workers = self.for_units_with(BTreeSet::new, |names, unit| {
+        let workers = self.for_units_with(Attributes::Types, BTreeSet::new, |names, unit| {
             let is_wanted = |tag| TagClass::of(tag) == Some(class);
             self.for_each_type(unit, is_wanted, |entry, scope| {
                 if !entry.declaration
@@ -276,7 +276,7 @@ impl<'a> DebugInfo<'a> {
             true => tag == gimli::DW_TAG_typedef,
             false => is_tagged(tag),
         };
-        let workers = self.for_units_with(Places::new, |found, unit| {
+        let workers = self.for_units_with(Attributes::Types, Places::new, |found, unit| {
             self.definitions_in(unit, is_wanted, found)
         })?;
         Ok(places.get_or_init(|| Places::of_all(workers.into_iter().map(|(found, _)| found))))

@@ -390,13 +390,38 @@ impl Field {
     }
 }
 
-/// Whether [`Entry::take`] knows the attribute.
-pub(super) fn is_wanted(name: DwAt) -> bool {
+/// Which of its attributes an [`Entry`] has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Attributes {
+    /// Those that say what a type is, and what a function is called and takes.
+    Types,
+    /// And those that say where it stands in the source, and how it may be called.
+    All,
+}
+
+impl Attributes {
+    /// Whether the attribute `name` is one of them.
+    pub(super) fn has(self, name: DwAt) -> bool {
+        is_of_type(name) || self == Attributes::All && is_of_source(name)
+    }
+}
+
+fn is_of_source(name: DwAt) -> bool {
+    matches!(
+        name,
+        dw::DW_AT_decl_file
+            | dw::DW_AT_decl_line
+            | dw::DW_AT_prototyped
+            | dw::DW_AT_artificial
+            | dw::DW_AT_object_pointer
+            | dw::DW_AT_calling_convention
+    )
+}
+
+fn is_of_type(name: DwAt) -> bool {
     matches!(
         name,
         dw::DW_AT_name
-            | dw::DW_AT_decl_file
-            | dw::DW_AT_decl_line
             | dw::DW_AT_linkage_name
             | dw::DW_AT_MIPS_linkage_name
             | dw::DW_AT_type
@@ -420,11 +445,7 @@ pub(super) fn is_wanted(name: DwAt) -> bool {
             | dw::DW_AT_ranges
             | dw::DW_AT_declaration
             | dw::DW_AT_external
-            | dw::DW_AT_prototyped
-            | dw::DW_AT_artificial
-            | dw::DW_AT_object_pointer
             | dw::DW_AT_virtuality
-            | dw::DW_AT_calling_convention
     )
 }
 

@@ -9,7 +9,7 @@ use gimli::DwTag;
 use hashbrown::HashMap;
 
 use super::definitions::{Places, is_tagged};
-use super::entry::{Code, DieRef, Entry};
+use super::entry::{Attributes, Code, DieRef, Entry};
 use super::scope::{Scopes, is_namespace};
 use super::{DebugInfo, MAX_CHAIN, Source, Unit, UnitIndex, Walk};
 
@@ -132,7 +132,7 @@ impl<'a> DebugInfo<'a> {
         // Signatures lead to types, which may be defined elsewhere: while a unit is open, that is
         // looked for, too.
         let lacks_definitions = self.lacks_definitions();
-        let workers = self.for_units_with(Places::new, |places, unit| {
+        let workers = self.for_units_with(Attributes::All, Places::new, |places, unit| {
             let places = Some(places).filter(|_| lacks_definitions);
             Ok((unit.index(), self.subprograms(unit, &wanted, places)?))
         })?;

@@ -37,8 +37,10 @@ use gimli::{AttributeValue, DebugTypeSignature, DwoId, UnitHeader};
 
 pub use crate::debugfile::Reader;
 use crate::debugfile::{DebugSections, MissingDwo};
+pub(crate) use entry::Attributes;
 use entry::{Code, Entry};
 use limits::Budget;
+use plan::SharedPlans;
 pub(crate) use unit::{Unit, UnitPlace};
 use unit::{UnitHead, start_of};
 pub(crate) use walk::Walk;
@@ -91,6 +93,7 @@ pub struct DebugInfo<'a> {
     starts: Vec<DieRef>,
     /// Those that were needed one at a time.
     opened: Vec<OnceLock<Unit<'a>>>,
+    plans: SharedPlans<'a>,
     /// Types that have a unit of their own.
     type_units: HashMap<u64, DieRef>,
     /// Further ones with the same signature, by the part that has them.
@@ -122,6 +125,7 @@ impl<'a> DebugInfo<'a> {
             units: Vec::new(),
             starts: Vec::new(),
             opened: Vec::new(),
+            plans: SharedPlans::default(),
             type_units: HashMap::new(),
             repeated_type_units: HashMap::new(),
             definitions: OnceLock::new(),
@@ -268,13 +272,8 @@ impl<'a> DebugInfo<'a> {
         if let Some(unit) = place.get() {
             return Ok(unit);
         }
-        let unit = self.open(index)?;
+        let unit = Unit::open(self, index, Attributes::All)?;
         Ok(place.get_or_init(|| unit))
-    }
-
-    /// The unit `index`, read anew: for who goes over all of them once.
-    pub(crate) fn open(&self, index: UnitIndex) -> Result<Unit<'a>> {
-        Unit::open(self, index)
     }
 
     /// Whether entries may refer to entries of other units.

@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::Result;
 
-use super::{DebugInfo, Unit, UnitIndex};
+use super::{Attributes, DebugInfo, Unit, UnitIndex};
 
 /// More threads than this do not pay: the results of all are put together by one.
 const MAX_JOBS: usize = 8;
@@ -21,10 +21,11 @@ impl<'a> DebugInfo<'a> {
         wanted.min(self.units.len()).max(1)
     }
 
-    /// Shares the units out among several workers. Gives each of those, with what it found in its
-    /// units; each has had them in their order.
+    /// Shares the units out among several workers, with those attributes of entries that are
+    /// `wanted`. Gives each worker, with what it found in its units; each has had them in their order.
     pub(crate) fn for_units_with<W: Send, T: Send>(
         &self,
+        wanted: Attributes,
         worker: impl Fn() -> W + Sync,
         read: impl Fn(&mut W, &Unit<'a>) -> Result<T> + Sync,
     ) -> Result<Vec<(W, Vec<T>)>> {
@@ -36,11 +37,12 @@ impl<'a> DebugInfo<'a> {
                 if index.0 >= self.units.len() {
                     return Ok((worker, found));
                 }
-                let read = self.open(index).and_then(|unit| match unit.is_skeleton() {
-                    // Its contents are a unit of their own.
-                    true => Ok(None),
-                    false => read(&mut worker, &unit).map(Some),
-                });
+                let read =
+                    Unit::open(self, index, wanted).and_then(|unit| match unit.is_skeleton() {
+                        // Its contents are a unit of their own.
+                        true => Ok(None),
+                        false => read(&mut worker, &unit).map(Some),
+                    });
                 if read.is_err() {
                     // The others need not go on.
                     next.store(self.units.len(), Ordering::Relaxed);

@@ -4,18 +4,22 @@
 //! A file has millions of entries and a few hundred abbreviations. So what has to be done for an
 //! abbreviation is worked out once: which bytes are passed over in one go, and which attributes
 //! come in a form that takes no more than copying a number. Other forms are left to gimli.
+//!
+//! Most abbreviations of a unit are those of other units as well, letter by letter. So are their
+//! plans.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use gimli::constants as dw;
 use gimli::{
-    AttributeSpecification, DebugStrOffsetsIndex, DwForm, DwTag, EntriesRaw, RunTimeEndian,
-    UnitHeader, UnitOffset,
+    AttributeSpecification, DebugStrOffsetsIndex, DwForm, DwTag, Encoding, EntriesRaw,
+    RunTimeEndian, UnitHeader, UnitOffset,
 };
+use hashbrown::HashMap;
 
 use super::abbreviations::{Abbreviation, Abbreviations, NONE};
-use super::entry::{Entry, Field, Reference, is_wanted};
+use super::entry::{Attributes, Entry, Field, Reference};
 use super::unit::Unit;
 use super::{DebugInfo, DieRef, Reader};
 
@@ -27,6 +31,10 @@ const MAX_KEPT: usize = 1 << 14;
 pub(super) struct Plan {
     pub(super) tag: DwTag,
     pub(super) has_children: bool,
+    /// Whether nothing below can be of interest: of a call, what was passed.
+    pub(super) is_closed: bool,
+    /// Whether it says where the next sibling is.
+    has_sibling: bool,
     /// Bytes of all attributes, if they are always as many.
     len: Option<u32>,
     steps: Box<[Step]>,
@@ -58,14 +66,18 @@ enum Step {
 }
 
 impl Plan {
-    fn new(abbreviation: &Abbreviation, header: &UnitHeader<Reader<'_>>) -> Self {
+    fn new(
+        abbreviation: &Abbreviation,
+        header: &UnitHeader<Reader<'_>>,
+        wanted: Attributes,
+    ) -> Self {
         let specs = &abbreviation.attributes;
         let mut steps = Vec::<Step>::with_capacity(specs.len());
         let mut len = Some(0u32);
         for &spec in specs {
             let size = spec.size(header).and_then(|size| u32::try_from(size).ok());
             len = len.zip(size).and_then(|(len, size)| len.checked_add(size));
-            let step = Step::of(spec, size, header);
+            let step = Step::of(spec, size, header, wanted);
             match (steps.last_mut(), step) {
                 (Some(Step::Skip(before)), Step::Skip(more)) => {
                     *before = before.saturating_add(more);
@@ -74,7 +86,11 @@ impl Plan {
             }
         }
         let (tag, has_children) = (abbreviation.tag, abbreviation.has_children);
-        Plan { tag, has_children, len, steps: steps.into_boxed_slice() }
+        let is_closed = matches!(tag, dw::DW_TAG_call_site | dw::DW_TAG_GNU_call_site);
+        let is_sibling = |step: &Step| matches!(step, Step::Reference(Reference::Sibling, _));
+        let has_sibling = has_children && steps.iter().any(is_sibling);
+        let steps = steps.into_boxed_slice();
+        Plan { tag, has_children, is_closed, has_sibling, len, steps }
     }
 }
 
@@ -83,10 +99,11 @@ impl Step {
         spec: AttributeSpecification,
         size: Option<u32>,
         header: &UnitHeader<Reader<'_>>,
+        wanted: Attributes,
     ) -> Step {
         let name = spec.name();
         let by_form = match name {
-            _ if !is_wanted(name) => {
+            _ if !wanted.has(name) => {
                 return size.map_or(Step::SkipAttribute(spec), Step::Skip);
             }
             dw::DW_AT_name => Self::name(spec.form(), header, false),
@@ -138,9 +155,39 @@ impl Step {
     }
 }
 
+/// What a plan follows from: the abbreviation as its table has it, the sizes of what a unit has, and
+/// what is wanted.
+type Origin<'a> = (&'a [u8], Encoding, Attributes);
+
+/// The plans of all units.
+#[derive(Debug, Default)]
+pub(super) struct SharedPlans<'a>(Mutex<HashMap<Origin<'a>, Arc<Plan>>>);
+
+impl<'a> SharedPlans<'a> {
+    /// The plan for the abbreviation `code` of `unit`.
+    fn get(&self, unit: &Unit<'a>, code: u64) -> Result<Arc<Plan>> {
+        let make = || {
+            let abbreviation = unit.abbreviations.get(code);
+            let abbreviation =
+                abbreviation.with_context(|| format!("there is no abbreviation {code}"))?;
+            Ok(Arc::new(Plan::new(&abbreviation, &unit.header, unit.wanted)))
+        };
+        let Some(text) = unit.abbreviations.text(code) else { return make() };
+        let origin = (text.slice(), unit.header.encoding(), unit.wanted);
+        // Whoever panicked with it left it whole.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = known.get(&origin) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = make()?;
+        known.insert(origin, Arc::clone(&plan));
+        Ok(plan)
+    }
+}
+
 /// The plans of a unit's abbreviations.
 #[derive(Clone, Debug)]
-pub(super) struct Plans(Box<[OnceLock<Plan>]>);
+pub(super) struct Plans(Box<[OnceLock<Arc<Plan>>]>);
 
 impl Plans {
     /// None made yet, for `abbreviations`.
@@ -151,25 +198,24 @@ impl Plans {
     /// The plan for the abbreviation `code`, if it was made before.
     #[inline]
     pub(super) fn made(&self, code: u64) -> Option<&Plan> {
-        self.0.get((code as usize).wrapping_sub(1))?.get()
+        self.0.get((code as usize).wrapping_sub(1))?.get().map(|plan| &**plan)
     }
 
-    /// Makes the plan for the abbreviation `code` of `unit`: kept, unless it is one of those whose
-    /// numbers have gaps.
+    /// The plan for the abbreviation `code` of `unit`, found among `shared` or made: kept, unless it
+    /// is one of those whose numbers have gaps.
     #[cold]
-    pub(super) fn make(&self, unit: &Unit<'_>, code: u64) -> Result<Option<Plan>> {
-        let abbreviation = unit.abbreviations.get(code);
-        let abbreviation =
-            abbreviation.with_context(|| format!("there is no abbreviation {code}"))?;
-        let plan = Plan::new(&abbreviation, &unit.header);
-        match self.0.get((code as usize).wrapping_sub(1)) {
+    pub(super) fn make<'a>(
+        &self,
+        shared: &SharedPlans<'a>,
+        unit: &Unit<'a>,
+        code: u64,
+    ) -> Result<Arc<Plan>> {
+        let plan = shared.get(unit, code)?;
+        if let Some(place) = self.0.get((code as usize).wrapping_sub(1)) {
             // Another thread may have been faster, with the same plan.
-            Some(place) => {
-                drop(place.set(plan));
-                Ok(None)
-            }
-            None => Ok(Some(plan)),
+            drop(place.set(Arc::clone(&plan)));
         }
+        Ok(plan)
     }
 }
 
@@ -211,31 +257,31 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn number(&mut self, width: u8) -> Result<u64> {
         let rest = self.rest();
-        let number = match width {
-            1 => rest.first().map(|&byte| byte.into()),
-            2 => self.word(rest, u16::from_le_bytes, u16::from_be_bytes),
-            4 => self.word(rest, u32::from_le_bytes, u32::from_be_bytes),
-            8 => self.word(rest, u64::from_le_bytes, u64::from_be_bytes),
-            // No form has another width.
-            _ => None,
+        // Eight bytes are read whatever the width: which one it is then matters to nobody's guess.
+        let word = match rest.first_chunk() {
+            Some(word) => *word,
+            None => Self::last_word(rest, width)?,
         };
-        let Some(number) = number else { bail!(CUT_OFF) };
         self.at += usize::from(width);
-        Ok(number)
+        // No form has another width than 1, 2, 4 or 8.
+        let behind = 64_u32.wrapping_sub(8 * u32::from(width));
+        Ok(match self.endian {
+            RunTimeEndian::Little => {
+                u64::from_le_bytes(word).wrapping_shl(behind).wrapping_shr(behind)
+            }
+            RunTimeEndian::Big => u64::from_be_bytes(word).wrapping_shr(behind),
+        })
     }
 
-    #[inline]
-    fn word<T: Into<u64>, const N: usize>(
-        &self,
-        bytes: &[u8],
-        little: fn([u8; N]) -> T,
-        big: fn([u8; N]) -> T,
-    ) -> Option<u64> {
-        let word = *bytes.first_chunk()?;
-        Some(match self.endian {
-            RunTimeEndian::Little => little(word).into(),
-            RunTimeEndian::Big => big(word).into(),
-        })
+    /// What is in `rest`, shorter than eight bytes, where `width` of them are needed.
+    #[cold]
+    fn last_word(rest: &[u8], width: u8) -> Result<[u8; 8]> {
+        if rest.len() < usize::from(width) {
+            bail!(CUT_OFF)
+        }
+        let mut word = [0; 8];
+        word[..rest.len()].copy_from_slice(rest);
+        Ok(word)
     }
 
     /// An unsigned number in as many bytes as it needs.
@@ -269,22 +315,45 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_each(&mut self, unit: &Unit<'a>, plan: &Plan) -> Result<()> {
+        plan.steps.iter().try_for_each(|step| self.skip_step(unit, step))
+    }
+
+    /// Passes over the attributes of an entry, and if it can over what is below; says whether it
+    /// could.
+    pub(super) fn skip_with_children(&mut self, unit: &Unit<'a>, plan: &Plan) -> Result<bool> {
+        if !plan.has_sibling {
+            self.skip_attributes(unit, plan)?;
+            return Ok(false);
+        }
         for step in &plan.steps {
             match *step {
-                Step::Skip(count) => self.skip(count)?,
-                Step::Name { width, .. }
-                | Step::IndexedName { width, .. }
-                | Step::Reference(_, width)
-                | Step::Number(_, width) => self.skip(width.into())?,
-                Step::NameHere { .. } => drop(self.string()?),
-                Step::Constant(..) => {}
-                Step::Leb(_) => drop(self.leb()?),
-                Step::SkipAttribute(spec) | Step::Attribute(spec) => {
-                    self.skip_attribute(unit, spec)?;
+                Step::Reference(Reference::Sibling, width) => {
+                    let sibling = self.number(width)? as usize;
+                    // Back, it would lead round in circles.
+                    if sibling >= self.at {
+                        self.at = sibling;
+                        return Ok(true);
+                    }
                 }
+                _ => self.skip_step(unit, step)?,
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    #[inline]
+    fn skip_step(&mut self, unit: &Unit<'a>, step: &Step) -> Result<()> {
+        match *step {
+            Step::Skip(count) => self.skip(count),
+            Step::Name { width, .. }
+            | Step::IndexedName { width, .. }
+            | Step::Reference(_, width)
+            | Step::Number(_, width) => self.skip(width.into()),
+            Step::NameHere { .. } => self.string().map(drop),
+            Step::Constant(..) => Ok(()),
+            Step::Leb(_) => self.leb().map(drop),
+            Step::SkipAttribute(spec) | Step::Attribute(spec) => self.skip_attribute(unit, spec),
+        }
     }
 
     fn skip_attribute(&mut self, unit: &Unit<'a>, spec: AttributeSpecification) -> Result<()> {

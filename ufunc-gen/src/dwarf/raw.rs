@@ -33,6 +33,8 @@
 //! "Bytes" are a STRUCT of that name and size without members. What a template was given is in the
 //! name of what became of it.
 
+use std::cell::Cell;
+
 use anyhow::Result;
 use gimli::DwTag;
 use gimli::constants as dw;
@@ -406,7 +408,19 @@ impl<'a> RawType<'a> {
             return Ok(Kind::Declared { union: kind == Kind::Union });
         }
         let mut variants = false;
-        while let Some(child) = walk.next_child(entry.depth)? {
+        // What a template was given stands among the members, in large numbers.
+        let nested = Cell::new(false);
+        let wanted = |tag: DwTag| match tag {
+            dw::DW_TAG_member
+            | dw::DW_TAG_inheritance
+            | dw::DW_TAG_variant_part
+            | dw::DW_TAG_variable => true,
+            tag => {
+                nested.set(nested.get() || is_type(tag) || tag == dw::DW_TAG_subprogram);
+                false
+            }
+        };
+        while let Some(child) = walk.next_child_among(entry.depth, wanted)? {
             match child.tag {
                 dw::DW_TAG_member if child.external || child.declaration => {
                     self.rules.add(Rule::StaticMember);
@@ -428,10 +442,10 @@ impl<'a> RawType<'a> {
                     self.variants(debug, unit, walk, &part)?;
                 }
                 // A static member of DWARF 5.
-                dw::DW_TAG_variable => self.rules.add(Rule::StaticMember),
-                tag => self.nested |= is_type(tag) || tag == dw::DW_TAG_subprogram,
+                _ => self.rules.add(Rule::StaticMember),
             }
         }
+        self.nested = nested.get();
         let at_start = self.parts.iter().all(|part| part.bit_offset == 0);
         // BTF wants them in order; compilers need not give them so (base classes, variants).
         if !self.parts.is_sorted_by_key(|part| part.bit_offset) {

@@ -71,11 +71,11 @@ impl<'a> Scopes<'a> {
             // What completes a declaration is found elsewhere than where it belongs.
             Some(name) if entry.specification.is_some() && is_type(entry.tag) => {
                 let whole = debug.declared_name(entry).ok().flatten();
-                format!("{}::", whole.unwrap_or(name))
+                [&whole.unwrap_or(name), "::"].concat()
             }
-            Some(name) if self.open.len() < MAX_CHAIN => format!("{outer}{name}::"),
+            Some(name) if self.open.len() < MAX_CHAIN => [&**outer, &name, "::"].concat(),
             None if entry.tag == dw::DW_TAG_namespace && self.open.len() < MAX_CHAIN => {
-                format!("{outer}{ANONYMOUS}::")
+                [&**outer, ANONYMOUS, "::"].concat()
             }
             // What is in an anonymous struct belongs to what is around that.
             _ => {

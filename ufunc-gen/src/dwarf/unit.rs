@@ -11,7 +11,7 @@ use gimli::{
 };
 
 use super::abbreviations::Abbreviations;
-use super::entry::{self, DieRef, RawName};
+use super::entry::{self, Attributes, DieRef, RawName};
 use super::plan::{Cursor, Plans};
 use super::{DebugInfo, Reader};
 
@@ -131,6 +131,8 @@ pub(crate) struct Unit<'a> {
     /// All of it, with its header.
     pub(super) bytes: &'a [u8],
     pub(super) abbreviations: Abbreviations<'a>,
+    /// What is read of its entries.
+    pub(super) wanted: Attributes,
     pub(super) plans: Plans,
     pub(super) strings: Strings<'a>,
     pub(super) compiler: Compiler,
@@ -162,8 +164,13 @@ pub(crate) struct Bases {
 }
 
 impl<'a> Unit<'a> {
-    /// Reads the abbreviations and the root entry of the unit `index`.
-    pub(super) fn open(debug: &DebugInfo<'a>, index: UnitIndex) -> Result<Self> {
+    /// Reads the abbreviations and the root entry of the unit `index`, of whose entries `wanted` will
+    /// be read.
+    pub(super) fn open(
+        debug: &DebugInfo<'a>,
+        index: UnitIndex,
+        wanted: Attributes,
+    ) -> Result<Self> {
         let head = &debug.units[index.0];
         let part = &debug.parts[head.part];
         let supplementary = part.supplementary.map(|sup| debug.parts[sup].info_section);
@@ -172,6 +179,7 @@ impl<'a> Unit<'a> {
             let is_shared = part.shared_tables.binary_search(&table).is_ok();
             let mut unit = Self::new(&part.dwarf, &head.header, is_shared)?;
             unit.index = index;
+            unit.wanted = wanted;
             unit.part = head.part;
             unit.section = head.section;
             unit.info_section = part.info_section;
@@ -229,6 +237,7 @@ impl<'a> Unit<'a> {
             header: *header,
             // Its length was checked when its header was read.
             bytes: bytes.unwrap_or_default(),
+            wanted: Attributes::All,
             plans: Plans::new(&abbreviations),
             abbreviations,
             strings,

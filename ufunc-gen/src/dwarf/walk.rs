@@ -65,8 +65,17 @@ impl<'u, 'a> Walk<'u, 'a> {
     /// Goes on to the next child of the entry at `depth` that the walk gave before. Their children
     /// are passed over.
     pub(crate) fn next_child(&mut self, depth: isize) -> Result<Option<&Entry<'a>>> {
+        self.next_child_among(depth, |_| true)
+    }
+
+    /// The same for those children whose tag is `wanted`.
+    pub(crate) fn next_child_among(
+        &mut self,
+        depth: isize,
+        wanted: impl Fn(DwTag) -> bool,
+    ) -> Result<Option<&Entry<'a>>> {
         self.max_depth = depth + 1;
-        self.next_among(depth, |_, _| true)
+        self.next_among(depth, |tag, _| wanted(tag))
     }
 
     /// Goes on to the next entry below `floor` whose tag and depth are `wanted`. The attributes of
@@ -118,18 +127,22 @@ impl<'u, 'a> Walk<'u, 'a> {
         let plan = match plans.made(code) {
             Some(plan) => plan,
             None => {
-                rare = plans.make(self.unit, code)?;
-                let plan = plans.made(code).or(rare.as_ref());
-                plan.with_context(|| format!("there is no abbreviation {code}"))?
+                rare = plans.make(&self.debug.plans, self.unit, code)?;
+                &rare
             }
         };
-        if plan.has_children {
-            self.depth += 1;
-        }
         if depth > self.max_depth || !wanted(plan.tag, depth) {
-            self.cursor.skip_attributes(self.unit, plan)?;
+            let is_passed = match depth >= self.max_depth || plan.is_closed {
+                true => self.cursor.skip_with_children(self.unit, plan)?,
+                false => {
+                    self.cursor.skip_attributes(self.unit, plan)?;
+                    false
+                }
+            };
+            self.depth += isize::from(plan.has_children && !is_passed);
             return Ok(false);
         }
+        self.depth += isize::from(plan.has_children);
         self.max_depth = isize::MAX;
         self.entry = Entry::empty(self.place(offset));
         self.entry.depth = depth;

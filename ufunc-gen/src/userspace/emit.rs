@@ -2,6 +2,7 @@
 //! Types as BTF, in the order in which the debug information has them.
 
 use std::borrow::Cow;
+use std::iter;
 
 use hashbrown::{HashMap, HashSet};
 
@@ -24,16 +25,18 @@ use crate::ident::base_type_name;
 /// Id of the first type.
 const FIRST: u32 = 1;
 
-/// The BTF of `types`; `names` are those of `store` as BTF can have them. Pointers have `pointer`
-/// bytes. Variables are put into those of `sections` that they are in.
+/// The BTF of `types`; `order` are all records of `store` in order, and `names` its names as BTF can
+/// have them. Pointers have `pointer` bytes. Variables are put into those of `sections` that they are
+/// in.
 pub(super) fn emit<'s>(
     types: &Types<'_, '_>,
     store: &'s Store<'_>,
+    order: &[RecordId],
     names: &'s [Cow<'_, str>],
     pointer: u64,
     sections: &Sections<'_>,
 ) -> UserspaceBtf<'s> {
-    let (variables, order) = order(store, types);
+    let (variables, order) = reached(store, types, order);
     let mut ids = vec![0; types.len()];
     for (place, &ty) in order.iter().enumerate() {
         ids[ty] = FIRST + place as u32;
@@ -54,7 +57,7 @@ pub(super) fn emit<'s>(
         store,
         names,
         ids,
-        rewritten: HashSet::new(),
+        used: vec![false; names.len()],
         next,
         added: Vec::new(),
         declared: HashMap::new(),
@@ -69,10 +72,11 @@ pub(super) fn emit<'s>(
     let mut variables: Vec<_> =
         variables.into_iter().map(|ty| emitter.variable(types, ty)).collect();
     out.append(&mut emitter.added);
-    counts[Rule::ForeignName as usize] += emitter.rewritten.len();
+    let rewritten = emitter.rewritten();
+    counts[Rule::ForeignName as usize] += rewritten.len();
     fit(&mut out, FIRST);
     // Records that refer to places may differ in nothing that BTF can say, and so may names.
-    let is_certain = store.exact.is_empty() && !emitter.rewrites_collide();
+    let is_certain = store.exact.is_empty() && are_different(&rewritten);
     let mut out = match is_certain {
         true => out,
         false => {
@@ -83,22 +87,29 @@ pub(super) fn emit<'s>(
             merged
         }
     };
-    let mut used: Vec<TypeId> = variables.iter().map(|variable| variable.ty).collect();
-    counts[Rule::Refused as usize] += mend(&mut out, &mut used, pointer);
-    for (variable, ty) in variables.iter_mut().zip(used) {
-        variable.ty = ty;
-    }
-    if !variables.is_empty() {
+    let is_mended = !variables.is_empty();
+    if is_mended {
+        let mut used: Vec<TypeId> = variables.iter().map(|variable| variable.ty).collect();
+        counts[Rule::Refused as usize] += mend(&mut out, &mut used, pointer);
+        for (variable, ty) in variables.iter_mut().zip(used) {
+            variable.ty = ty;
+        }
         for (rule, count) in place(&mut out, variables, sections, pointer) {
             counts[rule as usize] += count;
         }
     }
     let rules = Rule::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0).collect();
-    UserspaceBtf { types: out, pointer, ambiguous: ambiguous.collect(), rules }
+    let ambiguous = ambiguous.collect();
+    UserspaceBtf { types: out, pointer, ambiguous, rules, is_mended }
 }
 
-/// The variables, and the types that roots lead to, both in the order of the debug information.
-fn order(store: &Store<'_>, types: &Types<'_, '_>) -> (Vec<usize>, Vec<usize>) {
+/// The variables, and the types that roots lead to, both in the order of the debug information, which
+/// is that of the records in `order`.
+fn reached(
+    store: &Store<'_>,
+    types: &Types<'_, '_>,
+    order: &[RecordId],
+) -> (Vec<usize>, Vec<usize>) {
     let mut reached = vec![false; types.len()];
     let mut stack = types.roots.clone();
     let mut refs = Vec::new();
@@ -116,10 +127,23 @@ fn order(store: &Store<'_>, types: &Types<'_, '_>) -> (Vec<usize>, Vec<usize>) {
             }
         }
     }
-    let mut order: Vec<usize> = (1..reached.len()).filter(|&ty| reached[ty]).collect();
+    let mut unusual = HashMap::<RecordId, Vec<usize>>::new();
+    for (record, ty) in types.unusual() {
+        unusual.entry(record).or_default().push(ty);
+    }
     // Those of one record keep the order in which units have them.
-    order.sort_by_key(|&ty| store.firsts[types.record(ty) as usize]);
-    order.into_iter().partition(|&ty| u32::from(store.head(types.record(ty)).kind) == kind::VAR)
+    let of_record = |&id: &RecordId| {
+        let unusual = unusual.get(&id).map_or(&[][..], Vec::as_slice);
+        iter::once(id as usize).chain(unusual.iter().copied())
+    };
+    let order = order.iter().flat_map(of_record).filter(|&ty| reached[ty]);
+    order.partition(|&ty| u32::from(store.head(types.record(ty)).kind) == kind::VAR)
+}
+
+/// Whether none of `names` is like another one.
+fn are_different(names: &[&str]) -> bool {
+    let mut seen = HashSet::with_capacity(names.len());
+    names.iter().all(|name| seen.insert(name))
 }
 
 struct Emitter<'s, 'a> {
@@ -127,8 +151,8 @@ struct Emitter<'s, 'a> {
     names: &'s [Cow<'a, str>],
     /// Ids of the types.
     ids: Vec<u32>,
-    /// Names that had to be changed.
-    rewritten: HashSet<NameId>,
+    /// Whether something has the name, by its number.
+    used: Vec<bool>,
     /// Id of the next type that is added.
     next: u32,
     added: Vec<Type<'s>>,
@@ -140,19 +164,21 @@ struct Emitter<'s, 'a> {
 impl<'s> Emitter<'s, '_> {
     /// The name as BTF can have it.
     fn name(&mut self, id: NameId) -> Name<'s> {
-        let name = &self.names[id as usize];
-        if let Cow::Owned(name) = name
-            && name.as_bytes() != self.store.names.text(id)
-        {
-            self.rewritten.insert(id);
-        }
-        Cow::Borrowed(name)
+        self.used[id as usize] = true;
+        Cow::Borrowed(&self.names[id as usize])
     }
 
-    /// Whether names that had to be changed became the same: `&mut [u8]` and `*mut [u8]`.
-    fn rewrites_collide(&self) -> bool {
-        let mut seen = HashSet::with_capacity(self.rewritten.len());
-        self.rewritten.iter().any(|&id| !seen.insert(&self.names[id as usize]))
+    /// Names that had to be changed, as they are now. Some may have become the same: `&mut [u8]` and
+    /// `*mut [u8]`.
+    fn rewritten(&self) -> Vec<&'s str> {
+        let rewritten = self.names.iter().zip(&self.used).enumerate();
+        let rewritten = rewritten.filter_map(|(id, (name, used))| match name {
+            Cow::Owned(name) if *used && name.as_bytes() != self.store.names.text(id as NameId) => {
+                Some(name.as_str())
+            }
+            _ => None,
+        });
+        rewritten.collect()
     }
 
     fn add(&mut self, ty: Type<'s>) -> TypeId {

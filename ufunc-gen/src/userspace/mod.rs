@@ -14,6 +14,7 @@ mod elsewhere;
 mod emit;
 pub mod minimal;
 mod names;
+mod offsets;
 mod placing;
 mod scan;
 mod store;
@@ -21,14 +22,19 @@ mod variables;
 mod variants;
 
 use std::borrow::Cow;
+use std::panic::resume_unwind;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use anyhow::Result;
+use hashbrown::DefaultHashBuilder;
 
 use crate::btf::Type;
+use crate::btf::mend::mend;
 use crate::debugfile::sections::Sections;
 use crate::dwarf::raw::Rule;
-use crate::dwarf::{DebugInfo, Unit};
+use crate::dwarf::{Attributes, DebugInfo, Unit};
 use scan::{Scanner, UnitTypes};
 use store::Store;
 
@@ -48,8 +54,8 @@ pub struct Options {
 /// What an application's debug information says of its types.
 pub struct Userspace<'a> {
     store: Store<'a>,
-    /// Names as BTF can have them.
-    names: Vec<Cow<'a, str>>,
+    /// Names as BTF can have them, once that was asked for.
+    names: OnceLock<Vec<Cow<'a, str>>>,
     units: Vec<UnitTypes>,
     /// What is no type of BTF, and how many of it there are.
     left_out: Vec<(Rule, usize)>,
@@ -67,6 +73,7 @@ pub struct UserspaceBtf<'s> {
     pub ambiguous: Vec<(String, usize)>,
     /// How many types were expressed in other ways.
     pub rules: Vec<(Rule, usize)>,
+    is_mended: bool,
 }
 
 /// Reads all types of `debug`. `progress` counts the bytes of units that were read.
@@ -91,15 +98,23 @@ pub fn read<'a>(
     }
     let mut left_out = variables;
     left_out.push((Rule::NamelessFunction, nameless));
-    let names = store.names.fit();
+    let names = OnceLock::new();
     Ok(Userspace { store, names, units, left_out, pointer: debug.pointer_size() })
 }
 
 impl Userspace<'_> {
-    /// All of it as BTF, with variables in those of `sections` that they are in.
+    /// All of it as BTF, with variables in those of `sections` that they are in. What the kernel
+    /// refuses is in there too, until [`UserspaceBtf::mend`] has looked for it.
     pub fn btf(&self, sections: &Sections<'_>) -> UserspaceBtf<'_> {
-        let types = variants::resolve(&self.store, &self.units);
-        let mut btf = emit::emit(&types, &self.store, &self.names, self.pointer, sections);
+        let (types, (names, order)) = thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let names = self.names.get_or_init(|| self.store.names.fit());
+                (names, self.store.in_order())
+            });
+            let types = variants::resolve(&self.store, &self.units);
+            (types, other.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        let mut btf = emit::emit(&types, &self.store, &order, names, self.pointer, sections);
         for &(rule, count) in self.left_out.iter().filter(|(_, count)| *count > 0) {
             match btf.rules.iter_mut().find(|(known, _)| *known == rule) {
                 Some((_, known)) => *known += count,
@@ -110,14 +125,36 @@ impl Userspace<'_> {
     }
 }
 
+impl UserspaceBtf<'_> {
+    /// Leaves out what the kernel refuses. Where there are variables that was done before they were
+    /// put into their sections.
+    pub fn mend(&mut self) {
+        if std::mem::replace(&mut self.is_mended, true) {
+            return;
+        }
+        let count = mend(&mut self.types, &mut [], self.pointer);
+        if count > 0 {
+            match self.rules.iter().position(|(rule, _)| *rule >= Rule::Refused) {
+                Some(place) if self.rules[place].0 == Rule::Refused => self.rules[place].1 += count,
+                place => {
+                    let place = place.unwrap_or(self.rules.len());
+                    self.rules.insert(place, (Rule::Refused, count));
+                }
+            }
+        }
+    }
+}
+
 /// Reads all units, several at a time, and puts the records of all into one store.
 fn scan<'a>(
     debug: &DebugInfo<'a>,
     options: &Options,
     progress: &AtomicU64,
 ) -> Result<(Store<'a>, Vec<UnitTypes>)> {
+    let hasher = DefaultHashBuilder::default();
     let workers = debug.for_units_with(
-        || Scanner::new(debug, options),
+        Attributes::Types,
+        || Scanner::new(debug, options, hasher.clone()),
         |scanner, unit: &Unit<'a>| {
             let types = scanner.read(unit)?;
             progress.fetch_add(unit.len() as u64, Ordering::Relaxed);
@@ -138,5 +175,5 @@ fn scan<'a>(
         units.append(&mut found);
     }
     units.sort_unstable_by_key(|unit| unit.unit);
-    Ok((store.unwrap_or_else(Store::new), units))
+    Ok((store.unwrap_or_else(|| Store::new(hasher)), units))
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::hash::BuildHasher as _;
+use std::mem;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
@@ -13,6 +14,11 @@ use crate::kernel::NAME_MAX;
 /// Number of a name; 0 is none.
 pub(super) type NameId = u32;
 
+/// The hash `hash` as tables want it: they look at its top and at its bottom.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
 /// All names of a debug information.
 ///
 /// The same header is read in every unit, and its names are at the same places of `.debug_str` each
@@ -20,20 +26,29 @@ pub(super) type NameId = u32;
 pub(super) struct Names<'a> {
     texts: Vec<Cow<'a, [u8]>>,
     by_address: HashMap<usize, NameId>,
-    by_text: HashTable<NameId>,
+    /// What was asked for after each name the last time. Headers have their names in the same order
+    /// each time.
+    next: Vec<NameId>,
+    /// The name that was asked for last.
+    last: NameId,
+    /// With their hashes.
+    by_text: HashTable<(u32, NameId)>,
     /// Names with what is around them.
     joined: HashMap<(NameId, NameId), NameId>,
     hasher: DefaultHashBuilder,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new() -> Self {
+    /// None. Only those that have the same `hasher` can be put together.
+    pub(super) fn new(hasher: DefaultHashBuilder) -> Self {
         Names {
             texts: vec![Cow::Borrowed(b"")],
             by_address: HashMap::new(),
+            next: Vec::new(),
+            last: 0,
             by_text: HashTable::new(),
             joined: HashMap::new(),
-            hasher: DefaultHashBuilder::default(),
+            hasher,
         }
     }
 
@@ -43,11 +58,27 @@ impl<'a> Names<'a> {
             return 0;
         }
         let address = name.address();
-        if let Some(&id) = self.by_address.get(&address) {
-            return id;
+        let likely = self.next.get(self.last as usize).copied().unwrap_or(0);
+        // What begins there is that name: no other text was borrowed from a section.
+        let is_likely = self.texts[likely as usize].as_ptr().addr() == address;
+        self.last = if is_likely { likely } else { self.at(address, name) };
+        self.last
+    }
+
+    /// Number of `name`, which is at `address`.
+    fn at(&mut self, address: usize, name: RawName<'a>) -> NameId {
+        let id = match self.by_address.get(&address) {
+            Some(&id) => id,
+            None => {
+                let id = self.add(Cow::Borrowed(name.bytes()));
+                self.by_address.insert(address, id);
+                id
+            }
+        };
+        if self.next.len() < self.texts.len() {
+            self.next.resize(self.texts.len(), 0);
         }
-        let id = self.add(Cow::Borrowed(name.bytes()));
-        self.by_address.insert(address, id);
+        self.next[self.last as usize] = id;
         id
     }
 
@@ -56,18 +87,23 @@ impl<'a> Names<'a> {
         if text.is_empty() {
             return 0;
         }
-        let (texts, hasher) = (&mut self.texts, &self.hasher);
-        let hash = hasher.hash_one(&*text);
+        let hash = self.hasher.hash_one(&*text) as u32;
+        self.add_with(hash, text)
+    }
+
+    /// Number of the text `text`, whose hash is `hash`.
+    fn add_with(&mut self, hash: u32, text: Cow<'a, [u8]>) -> NameId {
+        let texts = &mut self.texts;
         let found = self.by_text.entry(
-            hash,
-            |&id| texts[id as usize] == text,
-            |&id| hasher.hash_one(&*texts[id as usize]),
+            spread(hash),
+            |&(other, id)| other == hash && texts[id as usize] == text,
+            |&(hash, _)| spread(hash),
         );
         match found {
-            hashbrown::hash_table::Entry::Occupied(found) => *found.get(),
+            hashbrown::hash_table::Entry::Occupied(found) => found.get().1,
             hashbrown::hash_table::Entry::Vacant(place) => {
                 let id = texts.len() as NameId;
-                place.insert(id);
+                place.insert((hash, id));
                 texts.push(text);
                 id
             }
@@ -105,22 +141,39 @@ impl<'a> Names<'a> {
 
     /// The name `id`, with what is no UTF-8 replaced.
     pub(super) fn shared(&self, id: NameId) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.text(id))
+        utf8(self.text(id))
+    }
+
+    /// Number of names, with that of none.
+    pub(super) fn len(&self) -> usize {
+        self.texts.len()
     }
 
     /// All names as BTF can have them, by number.
     pub(super) fn fit(&self) -> Vec<Cow<'a, str>> {
         let fit = |text: &Cow<'a, [u8]>| match text {
-            Cow::Borrowed(bytes) => btf_name(String::from_utf8_lossy(bytes)),
-            Cow::Owned(bytes) => Cow::Owned(btf_name(String::from_utf8_lossy(bytes)).into_owned()),
+            Cow::Borrowed(bytes) => btf_name(utf8(bytes)),
+            Cow::Owned(bytes) => Cow::Owned(btf_name(utf8(bytes)).into_owned()),
         };
         self.texts.iter().map(fit).collect()
     }
 
-    /// All names, by number.
-    pub(super) fn into_texts(self) -> Vec<Cow<'a, [u8]>> {
-        self.texts
+    /// Takes all names of `other`, which has the same hasher: none is hashed again. Gives the new number of each.
+    pub(super) fn absorb(&mut self, other: &mut Names<'a>) -> Vec<NameId> {
+        let texts = mem::take(&mut other.texts);
+        let mut hashes = vec![0; texts.len()];
+        other.by_text.iter().for_each(|&(hash, id)| hashes[id as usize] = hash);
+        let named = texts.into_iter().zip(hashes);
+        named
+            .map(|(text, hash)| if text.is_empty() { 0 } else { self.add_with(hash, text) })
+            .collect()
     }
+}
+
+/// `text`, with what is no UTF-8 replaced.
+fn utf8(text: &[u8]) -> Cow<'_, str> {
+    // Nearly all is, which the plain test is quicker to see.
+    str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
 }
 
 #[cfg(test)]
@@ -129,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_name_is_known_by_its_letters_wherever_they_are() {
-        let mut names = Names::new();
+        let mut names = Names::new(DefaultHashBuilder::default());
         let first = names.add(b"data"[..].into());
         assert_eq!(names.add(b"data".to_vec().into()), first);
         assert_eq!(names.text(first), b"data");
@@ -139,7 +192,7 @@ mod tests {
 
     #[test]
     fn scopes_become_part_of_a_name() {
-        let mut names = Names::new();
+        let mut names = Names::new(DefaultHashBuilder::default());
         let (scope, name) = (names.add(b"n1::"[..].into()), names.add(b"data"[..].into()));
         let joined = names.join(scope, name);
         assert_eq!(names.text(joined), b"n1::data");

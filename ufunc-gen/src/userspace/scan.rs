@@ -8,11 +8,12 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use gimli::DwTag;
 use gimli::constants as dw;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use super::Options;
 use super::elsewhere::{is_passed, without_clone};
 use super::names::NameId;
+use super::offsets::Offsets;
 use super::store::{Draft, Head, Key, Part, RecordId, Ref, Store, Translation};
 use super::variables::UnitVariables;
 use crate::btf::kind;
@@ -136,7 +137,7 @@ pub(super) struct Scanner<'d, 'a> {
     params: Vec<LocalPart>,
     functions_by_place: HashMap<DieRef, u32>,
     /// Types by their offsets in the unit.
-    by_offset: HashMap<u32, u32>,
+    by_offset: Offsets,
     states: Vec<State>,
     /// How others refer to each type, once that is known.
     outer: Vec<Option<Ref>>,
@@ -152,23 +153,32 @@ pub(super) struct Scanner<'d, 'a> {
     pub(super) draft: Draft,
     /// Variables of the unit, outside of functions.
     variables: u32,
+    /// The unit, counted from 1, that had each record last as one of its roots.
+    rooted: Vec<u32>,
+    /// How many units were read.
+    units: u32,
     /// The scope of the last type, whose name was looked up.
     scope: Option<(Arc<str>, NameId)>,
 }
 
 impl<'d, 'a> Scanner<'d, 'a> {
-    pub(super) fn new(debug: &'d DebugInfo<'a>, options: &'d Options) -> Self {
+    /// One whose store has the hasher `hasher`.
+    pub(super) fn new(
+        debug: &'d DebugInfo<'a>,
+        options: &'d Options,
+        hasher: DefaultHashBuilder,
+    ) -> Self {
         Scanner {
             debug,
             options,
-            store: Store::new(),
+            store: Store::new(hasher),
             raw: RawType::default(),
             locals: Vec::new(),
             parts: Vec::new(),
             functions: Vec::new(),
             params: Vec::new(),
             functions_by_place: HashMap::new(),
-            by_offset: HashMap::new(),
+            by_offset: Offsets::default(),
             states: Vec::new(),
             outer: Vec::new(),
             kept: Vec::new(),
@@ -178,6 +188,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
             stack: Vec::new(),
             draft: Draft::default(),
             variables: 0,
+            rooted: Vec::new(),
+            units: 0,
             scope: None,
         }
     }
@@ -192,8 +204,10 @@ impl<'d, 'a> Scanner<'d, 'a> {
         self.by_offset.clear();
         self.exact.clear();
         self.place = unit.place();
+        self.units += 1;
         self.by_name.clear();
         self.collect(unit)?;
+        self.by_offset.finish();
         self.find_outer();
         self.intern_all(unit)
     }
@@ -373,7 +387,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let index = self.locals.len() as u32;
         // A type unit's, or a damaged file's, own types can be no other unit's.
         if let Target::Inside(offset) = self.place.target(Some(local.at)) {
-            self.by_offset.insert(offset, index);
+            self.by_offset.push(offset, index);
         }
         self.locals.push(local);
         index
@@ -460,7 +474,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             let reference = self.intern(index)?;
             if let (true, Ref::Record(id)) = (is_root, reference) {
-                roots.push(id);
+                self.add_root(&mut roots, id);
             }
         }
         let mut coded_elsewhere = Vec::new();
@@ -469,7 +483,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 continue;
             }
             match self.function(index)? {
-                Some(id) => roots.push(id),
+                Some(id) => self.add_root(&mut roots, id),
                 None => coded_elsewhere.push(self.functions[index].at),
             }
         }
@@ -477,8 +491,6 @@ impl<'d, 'a> Scanner<'d, 'a> {
             true => self.intern_variables(unit, &mut roots)?,
             false => UnitVariables::default(),
         };
-        roots.sort_unstable();
-        roots.dedup();
         let all = 0..self.locals.len() as u32;
         let places = if everything { all.collect() } else { mem::take(&mut self.exact) };
         let is_done = |index: &u32| self.states[*index as usize] == State::Done;
@@ -487,6 +499,16 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let places = places.map(place).collect();
         let variables = mem::take(&mut self.variables);
         Ok(UnitTypes { unit: unit.index(), roots, places, coded_elsewhere, variables, found })
+    }
+
+    /// Adds `id` to `roots` of the unit, once.
+    pub(super) fn add_root(&mut self, roots: &mut Vec<RecordId>, id: RecordId) {
+        if self.rooted.len() < self.store.len() {
+            self.rooted.resize(self.store.len(), 0);
+        }
+        if mem::replace(&mut self.rooted[id as usize], self.units) != self.units {
+            roots.push(id);
+        }
     }
 
     /// Whether `local` is of interest even if nothing refers to it: because it has a name, or has
@@ -514,10 +536,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 continue;
             }
             *state = State::Open;
-            if self.wait_for_targets(index)? {
-                continue;
-            }
-            let reference = self.keep(index)?;
+            let Some(reference) = self.keep(index)? else { continue };
             let index = index as usize;
             (self.states[index], self.kept[index]) = (State::Done, reference);
             self.outer[index] = self.outer[index].or(Some(reference));
@@ -537,47 +556,25 @@ impl<'d, 'a> Scanner<'d, 'a> {
         Ok(target)
     }
 
-    /// Puts what the type `index` refers to on the stack, as far as it is new; says whether there
-    /// is any.
-    fn wait_for_targets(&mut self, index: u32) -> Result<bool> {
-        let before = self.stack.len();
-        let local = self.locals[index as usize];
-        self.locals[index as usize].target = self.wait_for(local.target)?;
-        for part in local.parts.0..local.parts.1 {
-            let ty = self.parts[part as usize].ty;
-            self.parts[part as usize].ty = self.wait_for(ty)?;
-        }
-        Ok(self.stack.len() > before)
-    }
-
-    /// Puts what `target` is on the stack if it is new. Gives the same target, looked up.
-    fn wait_for(&mut self, target: Target) -> Result<Target> {
-        let target = self.look_up(target)?;
-        if let Target::Local(index) = target
-            && self.outer[index as usize].is_none()
-            && self.states[index as usize] == State::New
-        {
-            self.stack.push(index);
-        }
-        Ok(target)
-    }
-
     fn look_up(&self, target: Target) -> Result<Target> {
         let Target::Inside(offset) = target else { return Ok(target) };
         // Nothing but a damaged file refers to a place in its own unit where no type is.
-        let index = self.by_offset.get(&offset);
+        let index = self.by_offset.get(offset);
         let place = || self.debug.place(self.place.die(offset));
-        index
-            .map(|&index| Target::Local(index))
-            .with_context(|| format!("there is no type at {}", place()))
+        index.map(Target::Local).with_context(|| format!("there is no type at {}", place()))
     }
 
-    /// How another type refers to `target`, which waits for nothing.
+    /// How another type refers to `target`. If that is new, it goes on the stack: the other one has
+    /// to wait, and what is given here means nothing.
     pub(super) fn reference(&mut self, target: Target) -> Result<Ref> {
         Ok(match self.look_up(target)? {
             Target::Void => Ref::VOID,
             Target::Local(index) => match self.outer[index as usize] {
                 Some(reference) => reference,
+                None if self.states[index as usize] == State::New => {
+                    self.stack.push(index);
+                    Ref::VOID
+                }
                 // It leads back to itself without any name on the way, which no language has.
                 None => self.exact(index),
             },
@@ -586,24 +583,27 @@ impl<'d, 'a> Scanner<'d, 'a> {
         })
     }
 
-    /// Puts the type `index` into the store, and gives the reference to it.
-    fn keep(&mut self, index: u32) -> Result<Ref> {
+    /// Puts the type `index` into the store, and gives the reference to it; `None` if it has to wait
+    /// for others, which are on the stack then.
+    fn keep(&mut self, index: u32) -> Result<Option<Ref>> {
         let local = self.locals[index as usize];
+        let others = self.stack.len();
         let target = self.reference(local.target)?;
         let kind = match local.kind {
+            Kind::Same | Kind::Array if self.stack.len() > others => return Ok(None),
             Kind::Same => {
                 if local.rules != Rules::default() {
                     // Nobody refers to the record: it is there to be counted.
                     self.keep_note(&local, target);
                 }
-                return Ok(target);
+                return Ok(Some(target));
             }
             Kind::Declared { union } => {
                 // Nothing is known of one without a name.
                 let named = Ref::Named(Key { name: local.name, union });
-                return Ok(if local.name != 0 { named } else { Ref::VOID });
+                return Ok(Some(if local.name != 0 { named } else { Ref::VOID }));
             }
-            Kind::Array => return self.keep_array(&local, target),
+            Kind::Array => return self.keep_array(&local, target).map(Some),
             Kind::Int(_) => kind::INT,
             Kind::Float => kind::FLOAT,
             Kind::Ptr => kind::PTR,
@@ -632,9 +632,10 @@ impl<'d, 'a> Scanner<'d, 'a> {
             let ty = self.reference(ty)?;
             draft.push(Part { name, ty, values });
         }
-        let id = self.store.intern(&draft, (local.at, 0), local.rules);
+        let is_whole = self.stack.len() == others;
+        let id = is_whole.then(|| self.store.intern(&draft, (local.at, 0), local.rules));
         self.draft = draft;
-        Ok(Ref::Record(id))
+        Ok(id.map(Ref::Record))
     }
 
     /// Remembers that `local` was expressed as `target`.

@@ -7,7 +7,6 @@
 //! comparing their words.
 
 use std::hash::BuildHasher as _;
-use std::mem;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
@@ -139,17 +138,18 @@ pub(super) struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    pub(super) fn new() -> Self {
+    /// An empty one. Only those that have the same `hasher` can be put together.
+    pub(super) fn new(hasher: DefaultHashBuilder) -> Self {
         let nowhere = (DieRef::default(), 0);
         Store {
-            names: Names::new(),
+            names: Names::new(hasher.clone()),
             words: Vec::new(),
             // `void`
             ends: vec![0],
             firsts: vec![nowhere],
             rules: vec![Rules::default()],
             by_words: HashTable::new(),
-            hasher: DefaultHashBuilder::default(),
+            hasher,
             exact: Vec::new(),
             by_place: HashMap::new(),
         }
@@ -163,6 +163,13 @@ impl<'a> Store<'a> {
     /// All records, in order, without `void`.
     pub(super) fn ids(&self) -> impl Iterator<Item = RecordId> + use<> {
         1..self.ends.len() as RecordId
+    }
+
+    /// All records, in the order of the debug information.
+    pub(super) fn in_order(&self) -> Vec<RecordId> {
+        let mut order: Vec<_> = self.ids().collect();
+        order.sort_unstable_by_key(|&id| (self.firsts[id as usize], id));
+        order
     }
 
     /// The record with the words of `draft`, which was found at `first`.
@@ -202,6 +209,11 @@ impl<'a> Store<'a> {
             self.exact.push(place);
         }
         Ref::Exact(id)
+    }
+
+    /// Number of `place` in [`Store::exact`], if it is there.
+    pub(super) fn place(&self, place: DieRef) -> Option<u32> {
+        self.by_place.get(&place).copied()
     }
 
     /// The head of the record `id`.
@@ -244,10 +256,10 @@ impl<'a> Store<'a> {
         std::iter::once(target).chain(self.parts(id).map(|part| part.ty))
     }
 
-    /// Adds all records of `other`. Gives the new reference for each old one.
+    /// Adds all records of `other`, which has the same hasher. Gives the new reference for each old
+    /// one.
     pub(super) fn absorb(&mut self, other: &mut Store<'a>) -> Translation {
-        let names = mem::replace(&mut other.names, Names::new()).into_texts();
-        let names: Vec<NameId> = names.into_iter().map(|text| self.names.add(text)).collect();
+        let names = self.names.absorb(&mut other.names);
         let places = other.exact.iter().map(|&place| self.exact(place)).collect();
         let mut translation = Translation { names, places, records: vec![0] };
         let mut draft = Draft::default();
@@ -314,9 +326,13 @@ mod tests {
         store.intern(&draft, (DieRef::default(), 0), Rules::default())
     }
 
+    fn new() -> Store<'static> {
+        Store::new(DefaultHashBuilder::default())
+    }
+
     #[test]
     fn equal_records_are_one() {
-        let mut store = Store::new();
+        let mut store = new();
         let first = pointer(&mut store, Ref::VOID);
         let second = pointer(&mut store, Ref::Record(first));
         assert_ne!(first, second);
@@ -335,7 +351,8 @@ mod tests {
 
     #[test]
     fn another_store_is_taken_in_under_new_numbers() {
-        let (mut one, mut other) = (Store::new(), Store::new());
+        let mut one = new();
+        let mut other = Store::new(one.hasher.clone());
         let known = one.names.add(b"data"[..].into());
         pointer(&mut one, Ref::Named(Key { name: known, union: false }));
         other.names.add(b"else"[..].into());

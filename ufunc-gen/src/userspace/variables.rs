@@ -154,7 +154,8 @@ impl<'a> Scanner<'_, 'a> {
                 Some(whole) => {
                     let target = self.intern_target(self.place.target(whole.ty))?;
                     let target = self.reference(target)?;
-                    roots.push(whole.intern(&mut self.store, place, target));
+                    let id = whole.intern(&mut self.store, place, target);
+                    self.add_root(roots, id);
                 }
             }
         }

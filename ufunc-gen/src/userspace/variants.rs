@@ -14,7 +14,6 @@ use super::names::NameId;
 use super::scan::{ENUM_DECLARED, UnitTypes};
 use super::store::{Key, RecordId, Ref, Store};
 use crate::btf::kind;
-use crate::dwarf::DieRef;
 
 /// What a reference leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +28,16 @@ pub(super) enum Meaning {
 /// that have an unusual meaning in some files.
 pub(super) struct Types<'s, 'a> {
     store: &'s Store<'a>,
-    usual: HashMap<Key, RecordId>,
+    usual: Usual,
     /// Definitions of enumerations that are only declared elsewhere.
     enums: HashMap<RecordId, RecordId>,
-    places: Places,
+    /// What stands at the places in [`Store::exact`]: a reference, or a type where that has an
+    /// unusual meaning in its file.
+    places: Vec<Option<(Ref, Option<usize>)>>,
     unusual: Vec<Unusual>,
     /// Definitions that have an unusual meaning in every file that has them, with the first one.
     only_unusual: HashMap<RecordId, usize>,
-    /// Those that can be asked for by name, and functions.
+    /// Those that can be asked for by name, and functions; each maybe several times.
     pub(super) roots: Vec<usize>,
     /// Names with several definitions, with all of them.
     pub(super) ambiguous: Vec<(Key, Vec<RecordId>)>,
@@ -62,6 +63,12 @@ impl Types<'_, '_> {
             None => ty as RecordId,
             Some(index) => self.unusual[index].record,
         }
+    }
+
+    /// The types that are a record with an unusual meaning, behind that.
+    pub(super) fn unusual(&self) -> impl Iterator<Item = (RecordId, usize)> {
+        let records = self.unusual.iter().map(|unusual| unusual.record);
+        records.zip(self.store.len()..)
     }
 
     /// What the type refers to, in the order of [`Store::refs`].
@@ -95,25 +102,26 @@ impl Types<'_, '_> {
     fn meaning(&self, reference: Ref) -> Meaning {
         match reference {
             Ref::Record(id) => Meaning::Type(id as usize),
-            Ref::Named(key) => match self.usual.get(&key) {
+            Ref::Named(key) => match self.usual.get(key) {
+                Some(id) if self.only_unusual.is_empty() => Meaning::Type(id as usize),
                 Some(id) => {
-                    Meaning::Type(self.only_unusual.get(id).copied().unwrap_or(*id as usize))
+                    Meaning::Type(self.only_unusual.get(&id).copied().unwrap_or(id as usize))
                 }
                 None => Meaning::Declared(key),
             },
-            Ref::Exact(place) => self.at(self.store.exact[place as usize]),
+            Ref::Exact(place) => self.at(place),
         }
     }
 
-    /// What stands at `place`.
-    fn at(&self, place: DieRef) -> Meaning {
+    /// What stands at the place with the number `place`.
+    fn at(&self, place: u32) -> Meaning {
         let mut at = place;
         // A place may stand for another one. No such chain is longer than there are places.
         for _ in 0..=self.places.len() {
-            match self.places.get(&at) {
-                Some(&(Ref::Exact(next), None)) => at = self.store.exact[next as usize],
-                Some(&(_, Some(unusual))) => return Meaning::Type(unusual),
-                Some(&(reference, None)) => return self.meaning(reference),
+            match self.places[at as usize] {
+                Some((Ref::Exact(next), None)) => at = next,
+                Some((_, Some(unusual))) => return Meaning::Type(unusual),
+                Some((reference, None)) => return self.meaning(reference),
                 None => break,
             }
         }
@@ -121,18 +129,36 @@ impl Types<'_, '_> {
     }
 }
 
-/// What stands at places that are referred to as such: a reference, or a type where that has an
-/// unusual meaning in its file.
-type Places = HashMap<DieRef, (Ref, Option<usize>)>;
+/// The usual definition of each name, if there is one.
+struct Usual {
+    /// By the numbers of names; 0 is none.
+    structs: Vec<RecordId>,
+    unions: Vec<RecordId>,
+}
+
+impl Usual {
+    fn get(&self, key: Key) -> Option<RecordId> {
+        let known = if key.union { &self.unions } else { &self.structs };
+        Some(known[key.name as usize]).filter(|&id| id != 0)
+    }
+
+    fn place(&mut self, key: Key) -> &mut RecordId {
+        let known = if key.union { &mut self.unions } else { &mut self.structs };
+        &mut known[key.name as usize]
+    }
+}
 
 /// The types that the records in `store` stand for in `units`.
 pub(super) fn resolve<'s, 'a>(store: &'s Store<'a>, units: &[UnitTypes]) -> Types<'s, 'a> {
-    let (usual, definitions) = usual(store, units);
-    let ambiguous = definitions.iter().filter(|(_, records)| records.len() > 1);
-    let mut ambiguous: Vec<_> = ambiguous.map(|(&key, records)| (key, records.clone())).collect();
+    let (usual, ambiguous) = usual(store, units);
+    let mut ambiguous: Vec<_> = ambiguous.into_iter().collect();
     ambiguous.sort_by_key(|(key, _)| (store.names.text(key.name).to_vec(), key.union));
-    let places = units.iter().flat_map(|unit| &unit.places);
-    let places = places.map(|&(place, reference)| (place, (reference, None))).collect();
+    let mut places = vec![None; store.exact.len()];
+    for &(place, reference) in units.iter().flat_map(|unit| &unit.places) {
+        if let Some(number) = store.place(place) {
+            places[number as usize] = Some((reference, None));
+        }
+    }
     let (unusual, roots) = (Vec::new(), Vec::new());
     let only_unusual = HashMap::new();
     let enums = enums(store);
@@ -149,10 +175,7 @@ pub(super) fn resolve<'s, 'a>(store: &'s Store<'a>, units: &[UnitTypes]) -> Type
         resolver.read_unit(unit);
     }
     resolver.find_only_unusual();
-    let mut types = resolver.types;
-    types.roots.sort_unstable();
-    types.roots.dedup();
-    types
+    resolver.types
 }
 
 /// The definition of each enumeration that is only declared: the first of that name and size.
@@ -175,18 +198,21 @@ fn enums(store: &Store<'_>) -> HashMap<RecordId, RecordId> {
     declared.into_iter().filter_map(definition).collect()
 }
 
-type Definitions = HashMap<Key, Vec<RecordId>>;
-
-/// What each name usually means, and all that it can mean, in the order of the debug information.
-fn usual(store: &Store<'_>, units: &[UnitTypes]) -> (HashMap<Key, RecordId>, Definitions) {
-    let mut definitions = Definitions::new();
+/// What each name usually means; and of those with several definitions all that they can mean, in
+/// the order of the debug information.
+fn usual(store: &Store<'_>, units: &[UnitTypes]) -> (Usual, HashMap<Key, Vec<RecordId>>) {
+    let names = store.names.len();
+    let mut usual = Usual { structs: vec![0; names], unions: vec![0; names] };
+    let mut ambiguous = HashMap::<Key, Vec<RecordId>>::new();
     for id in store.ids() {
-        if let Some(key) = store.key(id) {
-            definitions.entry(key).or_default().push(id);
+        let Some(key) = store.key(id) else { continue };
+        match usual.place(key) {
+            first if *first == 0 => *first = id,
+            first => ambiguous.entry(key).or_insert_with(|| vec![*first]).push(id),
         }
     }
     let mut counts = HashMap::<RecordId, usize>::new();
-    for records in definitions.values_mut().filter(|records| records.len() > 1) {
+    for records in ambiguous.values_mut() {
         records.sort_unstable_by_key(|&id| store.firsts[id as usize]);
         counts.extend(records.iter().map(|&id| (id, 0)));
     }
@@ -197,13 +223,12 @@ fn usual(store: &Store<'_>, units: &[UnitTypes]) -> (HashMap<Key, RecordId>, Def
             }
         }
     }
-    let mut usual = HashMap::new();
-    for (&key, records) in &definitions {
+    for (&key, records) in &ambiguous {
         // Of equally common ones the first.
         let common = records.iter().rev().max_by_key(|id| counts.get(*id).copied().unwrap_or(0));
-        usual.extend(common.map(|&id| (key, id)));
+        *usual.place(key) = common.copied().unwrap_or(0);
     }
-    (usual, definitions)
+    (usual, ambiguous)
 }
 
 /// The records from which references lead to a name with several definitions.
@@ -213,25 +238,35 @@ fn tainted(store: &Store<'_>, types: &Types<'_, '_>) -> Vec<bool> {
         return tainted;
     }
     let ambiguous: HashSet<Key> = types.ambiguous.iter().map(|(key, _)| *key).collect();
-    let mut referrers = vec![Vec::new(); store.len()];
-    let mut queue = Vec::new();
+    let target = |reference| match reference {
+        Ref::Record(0) | Ref::Exact(_) => None,
+        Ref::Record(target) => Some(target),
+        Ref::Named(key) => types.usual.get(key).filter(|_| !ambiguous.contains(&key)),
+    };
+    let targets = |id| store.refs(id).filter_map(target);
+    // Those who refer to a record, the one record's after the other's; each list is filled from its
+    // end, so that its end becomes its beginning.
+    let mut starts = vec![0_u32; store.len() + 1];
+    store.ids().flat_map(targets).for_each(|target| starts[target as usize] += 1);
+    let mut end = 0;
+    for start in &mut starts {
+        end += *start;
+        *start = end;
+    }
+    let mut referrers = vec![0; end as usize];
     for id in store.ids() {
-        for reference in store.refs(id) {
-            match reference {
-                Ref::Record(0) | Ref::Exact(_) => {}
-                Ref::Record(target) => referrers[target as usize].push(id),
-                Ref::Named(key) if ambiguous.contains(&key) => queue.push(id),
-                Ref::Named(key) => {
-                    if let Some(&target) = types.usual.get(&key) {
-                        referrers[target as usize].push(id);
-                    }
-                }
-            }
+        for target in targets(id) {
+            let start = &mut starts[target as usize];
+            *start -= 1;
+            referrers[*start as usize] = id;
         }
     }
+    let is_ambiguous = |reference| matches!(reference, Ref::Named(key) if ambiguous.contains(&key));
+    let mut queue: Vec<_> = store.ids().filter(|&id| store.refs(id).any(is_ambiguous)).collect();
     while let Some(id) = queue.pop() {
         if !std::mem::replace(&mut tainted[id as usize], true) {
-            queue.extend(&referrers[id as usize]);
+            let (start, end) = (starts[id as usize], starts[id as usize + 1]);
+            queue.extend(&referrers[start as usize..end as usize]);
         }
     }
     tainted
@@ -268,7 +303,7 @@ impl Resolver<'_, '_> {
         let mut is_unusual = false;
         for &id in &unit.roots {
             if let Some(key) = store.key(id) {
-                let usual = self.types.usual.get(&key) == Some(&id);
+                let usual = self.types.usual.get(key) == Some(id);
                 is_unusual |= !usual;
                 if !usual || self.tainted[id as usize] {
                     own.insert(key, id);
@@ -298,7 +333,9 @@ impl Resolver<'_, '_> {
         }
         for (place, id) in at_places {
             let ty = self.add(id, &view);
-            self.types.places.insert(place, (Ref::Record(id), Some(ty)));
+            if let Some(number) = store.place(place) {
+                self.types.places[number as usize] = Some((Ref::Record(id), Some(ty)));
+            }
         }
     }
 
@@ -336,7 +373,7 @@ impl Resolver<'_, '_> {
                         Ref::Exact(_) => continue,
                         Ref::Named(key) => {
                             let Some(&target) = own.get(&key) else { continue };
-                            if self.types.usual.get(&key) != Some(&target) {
+                            if self.types.usual.get(key) != Some(target) {
                                 marks[number].push((key, target));
                             }
                             target
