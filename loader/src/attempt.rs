@@ -11,6 +11,7 @@ use libbpf_rs::libbpf_sys;
 use libbpf_rs::{AsRawLibbpf as _, MapType, ObjectBuilder, OpenObject};
 use memmap2::MmapMut;
 
+use crate::map_memory;
 use crate::messages::{self, Detail, Message, capture};
 use crate::object::BpfObject;
 use crate::report::Facts;
@@ -155,6 +156,7 @@ fn load(
     let Some(raw_program) = select(&mut opened, program.index, log_level) else {
         bail!("program {} is gone from the object", program.name)
     };
+    map_memory::check(&opened)?;
     forget_pins(&mut opened)?;
     mend_event_maps(&mut opened)?;
     let raw = opened.as_libbpf_object().as_ptr();

@@ -39,6 +39,7 @@ pub mod host;
 mod host_types;
 pub mod layout;
 pub mod links;
+mod map_memory;
 mod messages;
 pub mod missing;
 pub mod modules;

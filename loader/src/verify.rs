@@ -16,6 +16,7 @@ use crate::explain::{self, Case, Unjudged};
 use crate::host::App;
 use crate::host_types::{self, HostTypes, Sources};
 use crate::layout;
+use crate::map_memory::TooLarge;
 use crate::messages::{self, Detail, Level};
 use crate::missing::Missing;
 use crate::modules::{self, KALLSYMS, LoadedModule};
@@ -165,7 +166,7 @@ fn judge(
     for program in programs {
         let judged = judge_program(&context, program);
         report.programs.push(judged.unwrap_or_else(|error| ProgramReport {
-            stage: Some(Stage::Verification),
+            stage: Some(if error.is::<TooLarge>() { Stage::Map } else { Stage::Verification }),
             reason: Some(format!("{error:#}")),
             ..ProgramReport::new(program, Verdict::Unjudged)
         }));

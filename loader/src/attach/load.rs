@@ -18,6 +18,7 @@ use super::plan::{Plan, Planned};
 use super::value::Types;
 use super::{raw, slots, usdt};
 use crate::attempt;
+use crate::map_memory;
 use crate::messages::{self, Detail, Message, capture};
 use crate::object::BpfObject;
 
@@ -163,6 +164,7 @@ fn load(
     }
     builder.name(object.name()).context("failed to name the object")?;
     let mut opened = builder.open_memory(bytes).map_err(|_| LoadError::Refused(Vec::new()))?;
+    map_memory::check(&opened).map_err(anyhow::Error::from)?;
     select(&mut opened, selected)?;
     attempt::mend_event_maps(&mut opened)?;
     usdt::make_room(&mut opened)?;

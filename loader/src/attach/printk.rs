@@ -8,7 +8,7 @@
 //! The event does not say which program printed. So the instance also records the stack, in which
 //! the program is found by its address; lines that other programs printed are left out.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -26,6 +26,9 @@ const PREFIX: &str = "ufunc-loader-";
 const EVENT: &str = "bpf_trace_printk: ";
 /// What comes instead of an event's text where the stack follows.
 const STACK: &str = "<stack trace>";
+/// What comes instead of the name of a thread that has not given up its processor since: only then
+/// does the trace learn the name.
+const UNNAMED: &str = "<...>";
 /// How long the stack is waited for after its line; it is written right after it.
 const STACK_DELAY: Duration = Duration::from_millis(200);
 
@@ -296,6 +299,12 @@ fn lost_events(text: &str) -> Option<u64> {
     Some(count.parse().unwrap_or(1))
 }
 
+/// The name of a thread that still runs.
+fn name_of(pid: u32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end_matches('\n').to_owned())
+}
+
 /// Reads the head of `        btf-base-1234    [001] ...11  1234.567890: bpf_trace_printk: text`:
 /// the line without a text, and the event.
 fn header(text: &str) -> Option<(Line, &str)> {
@@ -307,7 +316,10 @@ fn header(text: &str) -> Option<(Line, &str)> {
         let Ok(pid) = pid.parse() else { continue };
         let Some((flags_and_time, event)) = rest.split_once(": ") else { continue };
         let time = flags_and_time.split_whitespace().next_back()?.to_owned();
-        let comm = comm.to_owned();
+        let comm = match comm {
+            UNNAMED => name_of(pid).unwrap_or_else(|| comm.to_owned()),
+            name => name.to_owned(),
+        };
         return Some((Line { comm, pid, cpu, time, text: String::new(), program: None }, event));
     }
     None
@@ -327,6 +339,14 @@ mod tests {
         for other in ["", " => bpf_prog_1_a <ff>", "hello [1] world", "x [001] a: b"] {
             assert!(header(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_thread_that_the_trace_does_not_know_yet_is_named() {
+        let own = std::process::id();
+        let text = format!("     <...>-{own}    [001] ...11  1.5: bpf_trace_printk: x");
+        let (line, _) = header(&text).unwrap();
+        assert_eq!(line.comm, fs::read_to_string("/proc/self/comm").unwrap().trim_end());
     }
 
     #[test]
