@@ -161,6 +161,7 @@ const EXPECTED: &[Expected<'static>] = &[
     expected("7.3.4-no-null-check", "Possibly NULL pointer passed to trusted R1", Some((2, Some("my_free_data"))), Some(18), 3),
     expected("7.3.4-null-literal", "Possibly NULL pointer passed to trusted R1", Some((1, Some("my_free_data"))), Some(8), 2),
     expected("7.3.4-own-object", "release kfunc my_free_data expects referenced PTR_TO_BTF_ID passed to R1", Some((6, Some("my_free_data"))), Some(56), 7),
+    expected("7.3.4-open-path-dereference", "R2 invalid mem access 'scalar'", Some((3, None)), Some(22), 4),
     expected("7.3.4-read-beyond", "access beyond struct data at off 24 size 4", Some((3, None)), Some(82), 4),
     expected("7.3.4-read-beyond-array", "access beyond struct deep_memory_block at off 104 size 1", Some((7, None)), Some(24), 8),
     expected("7.3.4-read-deep-beyond", "invalid read from stack R10 off=90 size=1", Some((21, None)), Some(21), 22),

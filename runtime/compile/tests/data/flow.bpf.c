@@ -25,7 +25,7 @@ struct {
 	__type(value, __u64);
 } numbers SEC(".maps");
 
-const volatile __u64 factors[4] = { 3, 5, 7, 11 };
+const volatile __u64 factors[4] = {3, 5, 7, 11};
 __u64 seeded = 77;
 __u64 total;
 __u32 rounds;
@@ -33,7 +33,7 @@ char name[16] = "flow";
 
 static __noinline __u64 mix(__u64 a, __u64 b, int round)
 {
-	volatile __u64 local[8] = { a, b, a ^ b, a + b, a - b, a * b, round, 1 };
+	volatile __u64 local[8] = {a, b, a ^ b, a + b, a - b, a * b, round, 1};
 	__u64 sum = 0;
 
 	for (int i = 0; i < 8; i++)
@@ -59,7 +59,7 @@ static long each(struct bpf_map *map, __u32 *key, __u64 *value, struct sum *sum)
 SEC("syscall")
 int flow(struct args *ctx)
 {
-	struct sum sum = { .total = ctx->a };
+	struct sum sum = {.total = ctx->a};
 	__u32 key = ctx->b & 7;
 	__u64 *value;
 

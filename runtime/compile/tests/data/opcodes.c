@@ -11,11 +11,11 @@ typedef short s16;
 typedef int s32;
 typedef long long s64;
 
-#define BINARY(name, type, expression)                                         \
-	u64 name(u64 x, u64 y, u64 *m)                                         \
-	{                                                                      \
-		type a = x, b = y;                                             \
-		return (u64)(type)(expression);                                \
+#define BINARY(name, type, expression)          \
+	u64 name(u64 x, u64 y, u64 *m)          \
+	{                                       \
+		type a = x, b = y;              \
+		return (u64)(type)(expression); \
 	}
 
 BINARY(add64, u64, a + b)
@@ -57,25 +57,25 @@ BINARY(bswap64, u64, __builtin_bswap64(a))
 BINARY(constants, u64, a + 0x123456789abcdef0 + 0xffffffff80000000)
 
 #if SIGNED_DIVISION
-BINARY(sdiv64, s64, b && b != -1 ? a / b : -a)
-BINARY(sdiv32, s32, b && b != -1 ? a / b : (s32)-(u32)a)
-BINARY(smod64, s64, b && b != -1 ? a % b : 0)
-BINARY(smod32, s32, b && b != -1 ? a % b : 0)
+BINARY(sdiv64, s64, b &&b != -1 ? a / b : -a)
+BINARY(sdiv32, s32, b &&b != -1 ? a / b : (s32) - (u32)a)
+BINARY(smod64, s64, b &&b != -1 ? a % b : 0)
+BINARY(smod32, s32, b &&b != -1 ? a % b : 0)
 BINARY(sdiv64_constant, s64, a / -7)
 BINARY(smod32_constant, s32, a % -7)
 #endif
 
 // Branches, which must stay branches: each side writes elsewhere.
-#define BRANCH(name, type, condition)                                          \
-	u64 name(u64 x, u64 y, u64 *m)                                         \
-	{                                                                      \
-		type a = x, b = y;                                             \
-		if (condition) {                                               \
-			*(volatile u64 *)m += 1;                               \
-			return 3;                                              \
-		}                                                              \
-		*(volatile u64 *)(m + 1) += 5;                                 \
-		return 4;                                                      \
+#define BRANCH(name, type, condition)            \
+	u64 name(u64 x, u64 y, u64 *m)           \
+	{                                        \
+		type a = x, b = y;               \
+		if (condition) {                 \
+			*(volatile u64 *)m += 1; \
+			return 3;                \
+		}                                \
+		*(volatile u64 *)(m + 1) += 5;   \
+		return 4;                        \
 	}
 
 BRANCH(jeq64, u64, a == b)
@@ -105,19 +105,19 @@ BRANCH(jgt64_constant, u64, a > 0x80)
 BRANCH(jslt32_constant, s32, a < -5)
 
 // Memory.
-#define LOAD(name, type)                                                       \
-	u64 name(u64 x, u64 y, u64 *m)                                         \
-	{                                                                      \
-		volatile type *p = (type *)((u8 *)m + (x & 31));               \
-		return (u64)p[0] ^ (u64)p[3];                                  \
+#define LOAD(name, type)                                         \
+	u64 name(u64 x, u64 y, u64 *m)                           \
+	{                                                        \
+		volatile type *p = (type *)((u8 *)m + (x & 31)); \
+		return (u64)p[0] ^ (u64)p[3];                    \
 	}
-#define STORE(name, type)                                                      \
-	u64 name(u64 x, u64 y, u64 *m)                                         \
-	{                                                                      \
-		volatile type *p = (type *)((u8 *)m + (x & 31));               \
-		p[0] = y;                                                      \
-		p[2] = (type)0x89abcdef;                                       \
-		return 0;                                                      \
+#define STORE(name, type)                                        \
+	u64 name(u64 x, u64 y, u64 *m)                           \
+	{                                                        \
+		volatile type *p = (type *)((u8 *)m + (x & 31)); \
+		p[0] = y;                                        \
+		p[2] = (type)0x89abcdef;                         \
+		return 0;                                        \
 	}
 
 LOAD(load8, u8)
@@ -140,10 +140,10 @@ u64 add_atomically(u64 x, u64 y, u64 *m)
 }
 
 #if ATOMICS
-#define ATOMIC(name, function)                                                 \
-	u64 name(u64 x, u64 y, u64 *m)                                         \
-	{                                                                      \
-		return function(m, x) ^ function((u32 *)(m + 1), (u32)y);      \
+#define ATOMIC(name, function)                                            \
+	u64 name(u64 x, u64 y, u64 *m)                                    \
+	{                                                                 \
+		return function(m, x) ^ function((u32 *)(m + 1), (u32)y); \
 	}
 
 ATOMIC(fetch_add, __sync_fetch_and_add)
@@ -217,13 +217,21 @@ u64 many_values(u64 x, u64 y, u64 *m)
 u64 chooses(u64 x, u64 y, u64 *m)
 {
 	switch (x & 15) {
-	case 0: return y + 1;
-	case 1: return y * 3;
-	case 2: return y ^ 0x55;
-	case 3: return m[1];
-	case 4: return mix(x, y, 1, 2, 3);
-	case 5: return -y;
-	case 9: return y >> 7;
-	default: return 42;
+	case 0:
+		return y + 1;
+	case 1:
+		return y * 3;
+	case 2:
+		return y ^ 0x55;
+	case 3:
+		return m[1];
+	case 4:
+		return mix(x, y, 1, 2, 3);
+	case 5:
+		return -y;
+	case 9:
+		return y >> 7;
+	default:
+		return 42;
 	}
 }
