@@ -4,7 +4,7 @@
  * that the verifier no longer knows how large it can be.
  *
  * host: btf-base
- * expect: rejected: unbounded memory access
+ * expect: rejected: unbounded memory access | pointer offset
  */
 #include "open_path.h"
 
