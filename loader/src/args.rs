@@ -282,7 +282,7 @@ Examples:
       loader verify prog.bpf.o --app ./server
 
   Judge one that does
-      ufunc-gen ./server > kmod/gen.rs && make && sudo insmod kmod/ufunc.ko
+      ufunc-gen ko ./server -o ufunc.ko && sudo insmod ufunc.ko
       sudo loader verify prog.bpf.o --app ./server
 
   Judge it for two versions of a server, each with a library

@@ -212,7 +212,7 @@ fn check_build(module: &LoadedModule, what: &str, apps: &[&App]) -> Result<()> {
 fn build_commands(app: &App, loaded: Option<&str>) -> String {
     let rmmod = loaded.map(|name| format!("sudo rmmod {name} && ")).unwrap_or_default();
     format!(
-        "build and insmod the module of {app}: ufunc-gen {app} > kmod/gen.rs && make && {rmmod}sudo insmod kmod/ufunc.ko",
+        "make and insmod the module of {app}: ufunc-gen ko {app} -o ufunc.ko && {rmmod}sudo insmod ufunc.ko",
         app = app.path.display()
     )
 }
@@ -530,7 +530,7 @@ mod tests {
         assert_eq!(
             error,
             format!(
-                "my_alloc is declared by no loaded module; build and insmod the module of {path}: ufunc-gen {path} > kmod/gen.rs && make && sudo insmod kmod/ufunc.ko"
+                "my_alloc is declared by no loaded module; make and insmod the module of {path}: ufunc-gen ko {path} -o ufunc.ko && sudo insmod ufunc.ko"
             )
         );
         let error = sysfs.error(&["my_alloc", "my_free", "bpf_own"], &app);

@@ -146,7 +146,7 @@ const OPTIONS: [(&str, Option<&str>); 14] = [
     ("CONFIG_DEBUG_INFO_BTF", None),
     ("CONFIG_MODULES", Some("functions lent by applications")),
     ("CONFIG_DEBUG_INFO_BTF_MODULES", Some("functions lent by applications")),
-    ("CONFIG_RUST", Some("functions lent by applications")),
+    ("CONFIG_RUST", Some("the module in Rust; that of ufunc-gen ko needs none")),
     ("CONFIG_KPROBE_EVENTS", Some("kprobe, kretprobe and ksyscall")),
     ("CONFIG_FPROBE", Some("kprobe.multi")),
     ("CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS", Some("fentry, fexit and fmod_ret")),
@@ -341,9 +341,7 @@ fn generated_modules() -> Vec<Check> {
     if checks.is_empty() {
         let check = Check::new("modules", State::Missing, "none that ufunc-gen made is loaded");
         checks.push(
-            check
-                .only_for(FOR)
-                .or_do("ufunc-gen ./app > kmod/gen.rs && make && sudo insmod kmod/ufunc.ko"),
+            check.only_for(FOR).or_do("ufunc-gen ko ./app -o ufunc.ko && sudo insmod ufunc.ko"),
         );
     }
     checks
