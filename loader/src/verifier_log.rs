@@ -287,7 +287,7 @@ fn named_instruction(reason: &str) -> Option<Instruction<'_>> {
 const REPORT: &str = "Verification failed: ";
 
 /// What begins lines that say nothing about the reason.
-const NOISE: [&str; 21] = [
+const NOISE: [&str; 22] = [
     "Func#",
     "Live regs before insn:",
     "Validating ",
@@ -299,6 +299,7 @@ const NOISE: [&str; 21] = [
     "frame1: R",
     "frame2: R",
     "func#",
+    "insns processed ",
     "insns/",
     "last_idx ",
     "mark_precise: ",

@@ -288,6 +288,15 @@ fn an_accepted_program_has_no_reason() {
     assert_eq!(statistics.microseconds, Some(12162));
 }
 
+/// It was taken for a reason: programs with a program array were rejected on 7.2.
+#[test]
+fn a_count_of_instructions_is_no_reason() {
+    let text = "verification time 7004 usec\nstack depth 0 max 0\ninsns processed 8\nprocessed 8 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n";
+    let log = VerifierLog::parse(text);
+    assert_eq!(log.reason, None);
+    assert_eq!(log.statistics.map(|statistics| statistics.processed_insns), Some(8));
+}
+
 #[test]
 fn any_text_can_be_read() {
     for text in
