@@ -68,7 +68,10 @@ pub(crate) struct Printk {
     pipe: File,
     /// Bytes after the last whole line.
     rest: Vec<u8>,
-    pending: Option<Pending>,
+    /// One for each processor at most: another's events may come between a line and its stack.
+    pending: Vec<Pending>,
+    /// The processor whose line is being continued by what has no head.
+    current: Option<u32>,
     printers: Vec<Printer>,
     /// How many events found no room since that was last asked.
     lost: u64,
@@ -106,7 +109,8 @@ impl Printk {
                 folder,
                 pipe,
                 rest: Vec::new(),
-                pending: None,
+                pending: Vec::new(),
+                current: None,
                 printers: Vec::new(),
                 lost: 0,
             }),
@@ -139,13 +143,9 @@ impl Printk {
                 Err(error) => return Err(error),
             }
         }
-        // A stack is written as a whole.
-        if self.pending.as_ref().is_some_and(|pending| {
-            pending.stack.as_ref().is_some_and(|stack| !stack.is_empty())
-                || pending.read_at.elapsed() > STACK_DELAY
-        }) {
-            self.finish(&mut lines);
-        }
+        self.finish(&mut lines, |pending| {
+            pending.is_whole() || pending.read_at.elapsed() > STACK_DELAY
+        });
         Ok(lines)
     }
 
@@ -156,13 +156,13 @@ impl Printk {
 
     /// Whether a line waits for the rest of it.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.pending.is_some()
+        !self.pending.is_empty()
     }
 
     /// The last lines, when no more will come.
     pub(crate) fn drain(&mut self) -> io::Result<Vec<Line>> {
         let mut lines = self.read()?;
-        self.finish(&mut lines);
+        self.finish(&mut lines, |_| true);
         Ok(lines)
     }
 
@@ -184,20 +184,22 @@ impl Printk {
             return;
         }
         if let Some((line, event)) = header(text) {
+            let cpu = line.cpu;
+            self.current = Some(cpu);
             if event == STACK {
-                if let Some(pending) = &mut self.pending {
+                if let Some(pending) = self.pending_on(cpu) {
                     pending.stack = Some(Vec::new());
                 }
                 return;
             }
-            self.finish(lines);
+            self.finish(lines, |pending| pending.is_whole() || pending.line.cpu == cpu);
             if let Some(printed) = event.strip_prefix(EVENT) {
                 let line = Line { text: printed.to_owned(), ..line };
-                self.pending = Some(Pending { line, read_at: Instant::now(), stack: None });
+                self.pending.push(Pending { line, read_at: Instant::now(), stack: None });
             }
             return;
         }
-        match &mut self.pending {
+        match self.current.and_then(|cpu| self.pending_on(cpu)) {
             Some(Pending { stack: Some(stack), .. }) => stack.push(text.to_owned()),
             Some(Pending { line, stack: None, .. }) => {
                 line.text.push('\n');
@@ -207,19 +209,32 @@ impl Printk {
         }
     }
 
-    /// Passes on the pending line, if one of the programs printed it.
-    fn finish(&mut self, lines: &mut Vec<Line>) {
-        let Some(Pending { mut line, stack, .. }) = self.pending.take() else { return };
-        let trimmed = line.text.trim_end_matches('\n').len();
-        line.text.truncate(trimmed);
-        match origin(&stack.unwrap_or_default(), &self.printers) {
-            Origin::Program(name) => {
-                line.program = Some(name);
-                lines.push(line);
+    fn pending_on(&mut self, cpu: u32) -> Option<&mut Pending> {
+        self.pending.iter_mut().find(|pending| pending.line.cpu == cpu)
+    }
+
+    /// Passes on those of the pending lines that are `done`, if one of the programs printed them.
+    fn finish(&mut self, lines: &mut Vec<Line>, done: impl Fn(&Pending) -> bool) {
+        for pending in self.pending.extract_if(.., |pending| done(pending)) {
+            let Pending { mut line, stack, .. } = pending;
+            let trimmed = line.text.trim_end_matches('\n').len();
+            line.text.truncate(trimmed);
+            match origin(&stack.unwrap_or_default(), &self.printers) {
+                Origin::Program(name) => {
+                    line.program = Some(name);
+                    lines.push(line);
+                }
+                Origin::Unknown => lines.push(line),
+                Origin::Other => {}
             }
-            Origin::Unknown => lines.push(line),
-            Origin::Other => {}
         }
+    }
+}
+
+impl Pending {
+    /// Whether its stack is there, which is written as a whole.
+    fn is_whole(&self) -> bool {
+        self.stack.as_ref().is_some_and(|stack| !stack.is_empty())
     }
 }
 
