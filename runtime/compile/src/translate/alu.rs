@@ -89,9 +89,8 @@ impl Translator<'_, '_> {
         right: Value,
         known: Option<i32>,
     ) -> Value {
-        let (left_sign, right_sign) = (self.sign(width, left), self.sign(width, right));
-        let left = self.negate_if(left_sign, left);
-        let right = self.negate_if(right_sign, right);
+        let [(left_sign, left), (right_sign, right)] =
+            [left, right].map(|value| self.magnitude(width, value));
         let quotient = self.divide(width, left, right, known);
         let sign = self.builder.ins().bxor(left_sign, right_sign);
         self.negate_if(sign, quotient)
@@ -119,11 +118,16 @@ impl Translator<'_, '_> {
         right: Value,
         known: Option<i32>,
     ) -> Value {
-        let (left_sign, right_sign) = (self.sign(width, left), self.sign(width, right));
-        let left = self.negate_if(left_sign, left);
-        let right = self.negate_if(right_sign, right);
+        let [(left_sign, left), (_, right)] =
+            [left, right].map(|value| self.magnitude(width, value));
         let remainder = self.remainder(width, left, right, known);
         self.negate_if(left_sign, remainder)
+    }
+
+    /// The sign of a signed number, and the number without it.
+    fn magnitude(&mut self, width: Width, value: Value) -> (Value, Value) {
+        let sign = self.sign(width, value);
+        (sign, self.negate_if(sign, value))
     }
 
     /// -1 for a negative number, else 0.
