@@ -15,9 +15,7 @@ use ufunc_loader::verifier_log::VerifierLog;
 use ufunc_loader::{Request, verify};
 use ufunc_loader::{doctor, links};
 
-use args::{
-    Args, AttachArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, Preference, VerifyArgs,
-};
+use args::{Args, AttachArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, VerifyArgs};
 
 /// Lines of the log that `--log short` shows.
 const SHORT_LOG: usize = 15;
@@ -44,11 +42,7 @@ fn run_verify(args: &VerifyArgs) -> u8 {
         object: &args.object,
         programs: &args.program,
         apps: &args.app,
-        btf: args.btf.as_deref(),
-        vmlinux: args.vmlinux.as_deref(),
-        debug_dirs: &args.debug_dir,
-        prefer_kernel: args.prefer == Preference::Kernel,
-        cache: !args.no_cache,
+        types: args.types.options(),
         verbose: args.verbose,
     });
     name_command(&mut reports);
@@ -73,9 +67,11 @@ fn run_attach(args: &AttachArgs) -> u8 {
     let request = AttachRequest {
         object: &args.object,
         apps: &args.app,
+        types: args.types.options(),
         pid: args.pid,
         func: args.func.as_deref(),
         programs: &args.program,
+        map: args.map.as_deref(),
         cookie: args.cookie,
         frequency: args.frequency,
         duration: args.duration,
