@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::btf::BtfArgs;
+use crate::command::header::HeaderArgs;
 use crate::command::ko::KoArgs;
 use crate::command::merge::MergeArgs;
 
@@ -54,11 +55,25 @@ pub(crate) enum Command {
         json: bool,
     },
 
+    /// Propose a policy: what would be lent, and what a person has to decide, to be edited
+    Policy {
+        /// What it is about.
+        #[command(flatten)]
+        host: HostArgs,
+
+        /// Write the policy to FILE instead of standard output, whole or not at all; a FILE that is
+        /// there is left as it is
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+
     Ko(KoArgs),
 
     Merge(MergeArgs),
 
     Btf(BtfArgs),
+
+    Header(HeaderArgs),
 }
 
 /// The application and what it lends.
@@ -118,6 +133,7 @@ Exit status:
 
 Examples:
   ufunc-gen list ./app
+  ufunc-gen policy ./app -o app.toml
   ufunc-gen ./app > kmod/gen.rs && make && sudo insmod kmod/ufunc.ko
   ufunc-gen ko ./app -o ufunc.ko && sudo insmod ufunc.ko
   ufunc-gen ./app --check kmod/gen.rs";

@@ -21,13 +21,14 @@
 //!
 //! Extensions find their way in the application's data by CO-RE relocations. [`userspace`] makes the
 //! BTF of all its types for them, [`btf::merge`] adds that to the kernel's, and [`relocation`] does
-//! both for just the types that one extension names. [`metadata`] is what the module says of itself,
-//! which `loader` reads back from a loaded one.
+//! both for just the types that one extension names. [`header`] writes them, and the ufuncs, as C.
+//! [`metadata`] is what the module says of itself, which `loader` reads back from a loaded one.
 
 pub mod btf;
 pub mod debugfile;
 pub mod dwarf;
 pub mod elf;
+pub mod header;
 pub mod ident;
 pub mod kernel;
 pub mod ko;

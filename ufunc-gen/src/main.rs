@@ -20,6 +20,7 @@ use ufunc_gen::module::{Module, collision, rust_source};
 use ufunc_gen::output;
 use ufunc_gen::ufunc::infer::left_out;
 use ufunc_gen::ufunc::policy::Policy;
+use ufunc_gen::ufunc::propose::propose as propose_policy;
 use ufunc_gen::ufunc::{self, Choice, Chosen};
 
 use args::{Cli, Command, HostArgs};
@@ -48,8 +49,10 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         (Some(Command::List { host, json }), _) => {
             with_module(host, true, |_, module| list(host, module, *json))
         }
+        (Some(Command::Policy { host, output }), _) => propose(host, output.as_deref()),
         (Some(Command::Ko(args)), _) => command::ko::run(args),
         (Some(Command::Btf(args)), _) => command::btf::run(args),
+        (Some(Command::Header(args)), _) => command::header::run(args),
         (Some(Command::Merge(args)), _) => command::merge::run(args),
         (None, Some(args)) => with_module(args, false, |host, module| {
             check_names(args, module)?;
@@ -66,6 +69,17 @@ fn with_module<T>(
     in_table: bool,
     then: impl FnOnce(&Host<'_>, &Module<'_>) -> Result<T>,
 ) -> Result<T> {
+    with_chosen(args, |host, debug, chosen| {
+        tell(&chosen, args.verbose, in_table);
+        then(host, &Module::new(host, debug, chosen.ufuncs)?)
+    })
+}
+
+/// Reads the application, and hands over what it lends.
+fn with_chosen<T>(
+    args: &HostArgs,
+    then: impl for<'a> FnOnce(&Host<'_>, &DebugInfo<'a>, Chosen<'a>) -> Result<T>,
+) -> Result<T> {
     let file = HostFile::open(&args.app)?;
     let host = file.parse()?;
     host.require_extendable()?;
@@ -76,8 +90,24 @@ fn with_module<T>(
     let debug = DebugInfo::new(&sections, &split)?;
     let symbols = files.functions(&host)?;
     let chosen = ufunc::choose(&host, &symbols, &debug, &choice(args)?)?;
-    tell(&chosen, args.verbose, in_table);
-    then(&host, &Module::new(&host, &debug, chosen.ufuncs)?)
+    then(&host, &debug, chosen)
+}
+
+/// Writes a policy that lends what would be lent without it.
+fn propose(args: &HostArgs, output: Option<&Path>) -> Result<ExitCode> {
+    ensure!(args.policy.is_none(), "a policy is proposed where there is none: leave --policy out");
+    if let Some(path) = output {
+        ensure!(!path.exists(), "{} is there already, and may have been edited", path.display());
+    }
+    let text = with_chosen(args, |host, _, chosen| {
+        chosen.notes.iter().for_each(|note| complain(note));
+        Ok(propose_policy(&host.path().to_string_lossy(), &chosen))
+    })?;
+    match output {
+        Some(path) => output::write_file(path, &text)?,
+        None => output::write_stdout(&text)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Shows what would be lent.

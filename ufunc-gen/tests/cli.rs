@@ -665,3 +665,42 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         assert!(!stderr.contains("panicked") && !stderr.contains("error"), "{stderr}");
     }
 }
+
+/// What is proposed lends just what would be lent without it, and says what was left out.
+#[test]
+fn a_proposed_policy_lends_what_inference_does() {
+    let source = "#include <stdlib.h>\n\
+        struct pool { int a; char *name; };\nstruct item { struct pool *pool; };\n\
+        struct pool *pool_new(void) { return calloc(1, sizeof(struct pool)); }\n\
+        void pool_free(struct pool *p) { free(p); }\n\
+        struct item *item_get(struct pool *p) { struct item *i = malloc(sizeof(*i)); i->pool = p; return i; }\n\
+        void item_put(struct item *i) { free(i); }\n\
+        struct item *item_open(int *where) { return calloc(1, sizeof(*where)); }\n\
+        void item_close(struct item *i) { free(i); }\n\
+        int main(void) { int a; struct pool *p = pool_new(); item_put(item_get(p)); item_close(item_open(&a)); pool_free(p); }\n";
+    let lab = Lab::new();
+    let app = lab.build("gcc", &["-g", "-O0"], source);
+    let app = app.to_str().unwrap();
+    let policy = lab.path("app.toml");
+    let policy = policy.to_str().unwrap();
+    generate(&["policy", app, "-o", policy]).ok();
+    let text = fs::read_to_string(policy).unwrap();
+    assert!(text.contains("function = \"pool_new\"\nrole = \"acquire\""), "{text}");
+    assert!(text.contains("#function = \"item_open\""), "{text}");
+    let rows = |args: &[&str]| -> Vec<serde_json::Value> {
+        let list: Vec<serde_json::Value> =
+            serde_json::from_str(&generate(args).ok().stdout).unwrap();
+        let mut rows = list;
+        for row in &mut rows {
+            let row = row.as_object_mut().unwrap();
+            row.remove("origin");
+            row.remove("reason");
+        }
+        rows
+    };
+    let inferred = rows(&["list", app, "--json"]);
+    assert!(inferred.len() >= 2, "{inferred:?}");
+    assert_eq!(rows(&["list", app, "--json", "--policy", policy]), inferred);
+    generate(&["policy", app, "-o", policy]).refused(&["is there already"]);
+    generate(&["policy", app, "--policy", policy]).refused(&["leave --policy out"]);
+}

@@ -15,6 +15,7 @@ pub mod infer;
 pub mod locate;
 mod objects;
 pub mod policy;
+pub mod propose;
 pub mod signature;
 
 use std::collections::BTreeMap;
@@ -330,7 +331,7 @@ fn unreleased(ufuncs: &[Ufunc<'_>]) -> Vec<String> {
 }
 
 /// `name (file:line)`, for notes: without the file's folder.
-fn describe(function: &Function<'_>) -> String {
+pub(crate) fn describe(function: &Function<'_>) -> String {
     let name = function.symbol().escape_debug();
     match &function.source {
         Some(source) => format!("{name} ({})", source.short().escape_debug()),

@@ -19,6 +19,31 @@ const FIRST: u32 = 1;
 ///
 /// Fails if nothing is called like one of the names, and says what is called nearly so.
 pub fn keep_named<'a>(types: Vec<Type<'a>>, names: &[String]) -> Result<Vec<Type<'a>>> {
+    let roots = named(&types, names)?;
+    Ok(keep(types, roots))
+}
+
+/// Keeps of `types` the functions called like one of `functions`, those that are called like one of
+/// `names`, or all but functions and variables if there are no names; and what they lead to.
+///
+/// Fails as [`keep_named`] does.
+pub fn keep_declared<'a>(
+    types: Vec<Type<'a>>,
+    names: &[String],
+    functions: &[&str],
+) -> Result<Vec<Type<'a>>> {
+    let mut roots = named(&types, names)?;
+    let is_wanted = |ty: &Type<'_>| match ty {
+        Type::Func { name, .. } => functions.contains(&name.as_ref()),
+        Type::Var { .. } | Type::Datasec { .. } | Type::DeclTag { .. } => false,
+        _ => names.is_empty(),
+    };
+    roots.extend((0..types.len()).filter(|index| is_wanted(&types[*index])));
+    Ok(keep(types, roots))
+}
+
+/// The places of those of `types` that are called like one of `names`.
+fn named(types: &[Type<'_>], names: &[String]) -> Result<Vec<usize>> {
     let mut roots = Vec::new();
     for wanted in names {
         let (kind, name) = match wanted.trim().split_once(' ') {
@@ -42,7 +67,7 @@ pub fn keep_named<'a>(types: Vec<Type<'a>>, names: &[String]) -> Result<Vec<Type
         let before = roots.len();
         roots.extend(found.map(|(index, _)| index));
         if roots.len() == before {
-            match nearest(&types, name) {
+            match nearest(types, name) {
                 Some(nearest) => {
                     bail!("there is no type {wanted:?}; the nearest name is {nearest:?}")
                 }
@@ -50,7 +75,7 @@ pub fn keep_named<'a>(types: Vec<Type<'a>>, names: &[String]) -> Result<Vec<Type
             }
         }
     }
-    Ok(keep(types, roots))
+    Ok(roots)
 }
 
 /// Keeps of `types` those that `wanted` names, as far as they are there, and what they lead to; and
