@@ -29,6 +29,7 @@
 
 pub mod attach;
 mod attempt;
+mod bundle;
 mod cache;
 mod capability;
 mod combination;
@@ -47,6 +48,7 @@ pub mod object;
 mod probe;
 pub mod report;
 pub mod reproduce;
+pub mod run;
 pub mod source;
 pub mod verifier_log;
 mod verify;

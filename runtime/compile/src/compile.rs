@@ -13,7 +13,7 @@ use cranelift_frontend::FunctionBuilderContext;
 
 use crate::Options;
 use crate::arity;
-use crate::changes::changes;
+use crate::changes::{Changes, changes};
 use crate::code::{Code, CodeRange, Relocation, RelocationKind, Symbol};
 use crate::context;
 use crate::fault;
@@ -43,7 +43,7 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
     let unit = Unit {
         program,
         bindings,
-        targets: program.targets().into_iter().collect(),
+        targets: targets(program, bindings),
         arities,
         throwing: throwing(program, bindings)?,
         exception_callback: program.exception_callback(),
@@ -66,10 +66,11 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
     } else {
         Vec::new()
     };
-    let calls_outside = unit.targets.iter().any(|target| {
-        matches!(bindings.get(target), Some(Binding::Function { .. } | Binding::TailCall { .. }))
-    });
-    let changes = changes(options.architecture, &output.bytes, &output.functions, calls_outside);
+    let calls_outside =
+        unit.targets.iter().any(|target| bindings.get(target).is_some_and(Binding::calls_outside));
+    let own_changes = changes(options.architecture, &output.bytes, &output.functions);
+    let changes =
+        if calls_outside { Changes::all(options.architecture) } else { own_changes };
     Ok(Code {
         architecture: options.architecture,
         bytes: output.bytes,
@@ -78,7 +79,18 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
         faulting_loads,
         context,
         changes,
+        own_changes,
+        calls_outside,
     })
+}
+
+/// Everything outside of the program that its code refers to, in order.
+fn targets(program: &Program, bindings: &Bindings) -> Vec<Target> {
+    let mut targets = program.targets();
+    let bound = targets.iter().filter_map(|target| bindings.get(target));
+    let parts: Vec<Target> = bound.flat_map(Binding::parts).collect();
+    targets.extend(parts);
+    targets.into_iter().collect()
 }
 
 /// The functions that `bpf_throw` can end: those that call it, and those that call such ones.
