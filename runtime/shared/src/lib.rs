@@ -6,6 +6,7 @@
 //! lie, and the [words](thread) that the agent keeps for each thread.
 
 pub mod context;
+pub mod helpers;
 pub mod placement;
 pub mod plan;
 pub mod thread;
