@@ -6,6 +6,7 @@ pub mod attached;
 pub mod pinned;
 pub mod program;
 mod setup;
+pub mod running;
 pub mod verdict;
 
 pub use program::Program;

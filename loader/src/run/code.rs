@@ -26,12 +26,13 @@ const GET_FUNC_IP: u32 = 173;
 const GET_ATTACH_COOKIE: u32 = 174;
 
 /// What bindings name besides, as [`Target::Runtime`]: where printed lines go, what is told of
-/// acquired and released objects, and, from the last number on, the application's functions by their
+/// acquired and released objects and of a program's beginning, and, from the last number on, the application's functions by their
 /// places in the package.
 const LOG: u32 = 0;
 const ACQUIRED: u32 = 1;
 const RELEASED: u32 = 2;
-const FUNCTIONS: u32 = 3;
+const BEGIN: u32 = 3;
+const FUNCTIONS: u32 = 4;
 
 /// Kfuncs of the kernel that the compiler itself knows, and which argument of a session's program
 /// they return.
@@ -150,7 +151,9 @@ fn compile_one(package: &Package, program: &Program) -> Result<Compiled> {
         bindings.insert(target, binding);
     }
     let arguments = if program.when == When::Session { SESSION_ARGUMENTS } else { 1 };
-    let code = compile(&parsed, &bindings, &Options { arguments, ..Options::default() })?;
+    let acquires = bindings.values().any(|binding| matches!(binding, Binding::Acquire { .. }));
+    let begin = acquires.then_some(BEGIN);
+    let code = compile(&parsed, &bindings, &Options { arguments, begin, ..Options::default() })?;
     let x87 = calls_out;
     let own = if code.own_changes.vectors { Vectors::All } else { Vectors::None };
     let registers =
@@ -239,6 +242,7 @@ pub(crate) fn outside(program: &Program, target: Target) -> Result<Outside> {
         Target::Runtime(LOG) => Outside::Log,
         Target::Runtime(ACQUIRED) => Outside::Kfunc(runtime_function("ufunc_acquired")?),
         Target::Runtime(RELEASED) => Outside::Kfunc(runtime_function("ufunc_released")?),
+        Target::Runtime(BEGIN) => Outside::Kfunc(runtime_function("ufunc_begin")?),
         Target::Runtime(number) => Outside::Ufunc(usize::try_from(number - FUNCTIONS)?),
     })
 }

@@ -2,28 +2,31 @@
 //! Puts a package's programs into an application, and takes them out: all of them or none.
 
 use std::collections::BTreeMap;
-use std::os::fd::BorrowedFd;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ufunc_hook::machine::Machine;
 use ufunc_hook::site::{self, Site};
 use ufunc_hook::{program, stub};
 use ufunc_inject::Session;
-use ufunc_shared::plan::Plan;
+use ufunc_shared::helpers;
+use ufunc_shared::plan::{INT3, Plan};
 use ufunc_shared::protocol::{ExtensionId, Faulting, Hello, HookId, MapAddress};
 
 use super::code::{self, Compiled, Outside};
 use super::describe::{self, Attached, Description};
-use super::package::{Contents, Package, Point};
+use super::maps::Maps;
+use super::package::{Package, Point};
 use super::process::{self, Mapped, Process};
 use crate::attach::symbols::code_at;
+
+/// Functions begin at multiples of this.
+const ALIGNMENT: usize = 16;
 
 /// What is put where.
 pub(crate) struct Deployment<'a> {
     pub(crate) package: &'a Package,
     pub(crate) compiled: &'a [Compiled],
-    /// Descriptors of the maps, in the package's order.
-    pub(crate) maps: &'a [BorrowedFd<'a>],
+    pub(crate) maps: &'a Maps,
     /// The files as the application has them, in the package's order.
     pub(crate) files: &'a [Mapped],
     /// What people call the extension.
@@ -31,11 +34,11 @@ pub(crate) struct Deployment<'a> {
 }
 
 /// Keeps other loaders from changing the application's extensions while this one does.
-pub(crate) struct Locked<'a>(&'a mut Session);
+struct Locked<'a>(&'a Session);
 
 impl<'a> Locked<'a> {
-    pub(crate) fn new(session: &'a mut Session) -> Result<Self> {
-        session.lock().context("another loader is at work in the application")?;
+    fn new(session: &'a Session) -> Result<Self> {
+        session.lock()?;
         Ok(Locked(session))
     }
 }
@@ -49,9 +52,8 @@ impl Drop for Locked<'_> {
 
 impl Deployment<'_> {
     /// Puts everything in place; what the extension is called by the agent.
-    pub(crate) fn deploy(&self, session: &mut Session) -> Result<ExtensionId> {
-        let mut locked = Locked::new(session)?;
-        let session = &mut *locked.0;
+    pub(crate) fn deploy(&self, session: &Session) -> Result<ExtensionId> {
+        let _locked = Locked::new(session)?;
         let hello = session.hello()?;
         if hello.extensions.iter().any(|extension| extension.name == self.name) {
             bail!(
@@ -81,20 +83,22 @@ impl Deployment<'_> {
 
     fn fill(
         &self,
-        session: &mut Session,
+        session: &Session,
         hello: &Hello,
         extension: ExtensionId,
         description: &mut Description,
         changed: &mut Vec<Shared>,
     ) -> Result<()> {
-        let maps = self.maps.iter().zip(&self.package.maps);
+        let maps = self.maps.descriptors().into_iter().zip(&self.package.maps);
         let maps: Vec<MapAddress> = maps
             .map(|(fd, map)| {
-                let added = session.add_map(extension, *fd);
+                let added = session.add_map(extension, fd);
                 added.with_context(|| format!("failed to hand over map {}", map.name))
             })
             .collect::<Result<_>>()?;
-        let addresses = Addresses { package: self.package, hello, files: self.files, maps: &maps };
+        let log = session.add_map(extension, self.maps.log())?.handle;
+        let addresses =
+            Addresses { package: self.package, hello, files: self.files, maps: &maps, log };
         let mut versions = Versions { extension, addresses: &addresses, known: BTreeMap::new() };
         for (place, (program, compiled)) in
             self.package.programs.iter().zip(self.compiled).enumerate()
@@ -121,13 +125,10 @@ impl Deployment<'_> {
                 });
             }
         }
-        for (map, address) in self.package.maps.iter().zip(&maps) {
-            let Contents::Programs(slots) = &map.contents else { continue };
-            for (index, place) in slots {
-                let compiled = self.compiled.get(*place).context("a program is not there")?;
-                let code = versions.get(session, *place, compiled, None)?;
-                session.set_program(extension, address.handle, *index, code)?;
-            }
+        for (place, number) in self.maps.programs() {
+            let compiled = self.compiled.get(*place).context("a program is not there")?;
+            let code = versions.get(session, *place, compiled, None)?;
+            session.set_program(extension, *number, code)?;
         }
         // Before anything is in place, so that whoever comes after us knows what there is.
         session.describe(extension, &description.to_bytes()?)?;
@@ -145,7 +146,7 @@ impl Deployment<'_> {
     /// Has the programs run that are `own` and on the same point.
     fn hook(
         &self,
-        session: &mut Session,
+        session: &Session,
         hello: &Hello,
         extension: ExtensionId,
         own: &[&Attached],
@@ -159,7 +160,7 @@ impl Deployment<'_> {
             own.iter().map(|attached| attached.code.program()).collect();
         let there = hello.hooks.iter().find(|hook| hook.plan.point == first.address);
         let Some(there) = there else {
-            put(session, hello, &site, &programs, |session, plan| {
+            put(session, hello, &site, &programs, |plan| {
                 session.attach(&[extension], plan).map(drop)
             })
             .with_context(at)?;
@@ -170,7 +171,7 @@ impl Deployment<'_> {
         programs.splice(0..0, others);
         let mut owners = there.owners.clone();
         owners.push(extension);
-        let replaced = put(session, hello, &site, &programs, |session, plan| {
+        let replaced = put(session, hello, &site, &programs, |plan| {
             session.replace(there.id, &owners, plan)
         });
         replaced.with_context(at)?;
@@ -191,7 +192,7 @@ struct Shared {
 }
 
 /// Takes back what was done for `extension`.
-fn undo(session: &mut Session, extension: ExtensionId, changed: &[Shared]) -> Result<()> {
+fn undo(session: &Session, extension: ExtensionId, changed: &[Shared]) -> Result<()> {
     for Shared { hook, owners, plan } in changed {
         session.replace(*hook, owners, plan).context("failed to put another's hook back")?;
     }
@@ -199,16 +200,15 @@ fn undo(session: &mut Session, extension: ExtensionId, changed: &[Shared]) -> Re
 }
 
 /// Takes `extension` out of the application.
-pub(crate) fn remove(session: &mut Session, extension: ExtensionId) -> Result<()> {
-    let locked = Locked::new(session)?;
-    let session = &mut *locked.0;
+pub(crate) fn remove(session: &Session, extension: ExtensionId) -> Result<()> {
+    let _locked = Locked::new(session)?;
     let hello = session.hello()?;
     ensure!(
         hello.extensions.iter().any(|other| other.id == extension),
         "the extension is in process {} no more",
         hello.process
     );
-    let process = Process::read(hello.process.cast_signed())?;
+    let process = Process::read(session.pid())?;
     for hook in hello.hooks.iter().filter(|hook| hook.owners.contains(&extension)) {
         let mut owners = hook.owners.clone();
         owners.retain(|owner| *owner != extension);
@@ -219,7 +219,7 @@ pub(crate) fn remove(session: &mut Session, extension: ExtensionId) -> Result<()
         let known = attached(&hello, &owners, hook.plan.point)?;
         let first = known.first().context("an extension does not say what it has there")?;
         let site = site(&first.point, &process.file(&first.file)?)?;
-        put(session, &hello, &site, &programs, |session, plan| {
+        put(session, &hello, &site, &programs, |plan| {
             session.replace(hook.id, &owners, plan)
         })
         .with_context(|| format!("failed to leave {} to others", first.point.name()))?;
@@ -266,27 +266,27 @@ pub(crate) fn site(point: &Point, file: &Mapped) -> Result<Site> {
 
 /// Plans the hook at `site`, and has `put` put it in place.
 fn put(
-    session: &mut Session,
+    session: &Session,
     hello: &Hello,
     site: &Site,
     programs: &[program::Program],
-    put: impl Fn(&mut Session, &Plan) -> Result<()>,
+    put: impl Fn(&Plan) -> Result<()>,
 ) -> Result<()> {
     let machine = Machine::detect();
-    let attempt = |session: &mut Session, site: &Site, again: bool| -> Result<()> {
+    let attempt = |site: &Site, again: bool| -> Result<()> {
         let size = stub::room(site, programs, &hello.agent, machine)?;
-        let room = session.reserve_stub(site.patch, &site.placement(), size as u64, again)?;
-        put(session, &stub::plan(site, programs, room, &hello.agent, machine)?)
+        let room = session.reserve_stub(site.patch, &site.placement(), size, again)?;
+        put(&stub::plan(site, programs, room, &hello.agent, machine)?)
     };
     // The place of a stub that was there before serves only one that is the same: what is put back
     // mostly is.
-    if attempt(session, site, true).is_ok() {
+    if attempt(site, true).is_ok() {
         return Ok(());
     }
-    match attempt(session, site, false) {
+    match attempt(site, false) {
         Err(error) if site.trap.is_none() => {
             // Where no jump reaches a stub, a trap does.
-            attempt(session, &site.clone().trapping(), false).map_err(|_| error)
+            attempt(&site.clone().trapping(), false).map_err(|_| error)
         }
         result => result,
     }
@@ -298,6 +298,8 @@ struct Addresses<'a> {
     hello: &'a Hello,
     files: &'a [Mapped],
     maps: &'a [MapAddress],
+    /// The map that printed lines go to.
+    log: u64,
 }
 
 impl Addresses<'_> {
@@ -321,6 +323,7 @@ impl Addresses<'_> {
             }
             Outside::Map(place) => Some(self.maps.get(place)?.handle),
             Outside::MapValue(place) => self.maps.get(place)?.value,
+            Outside::Log => Some(self.log),
             Outside::FunctionAddress => point.map(|(_, address)| address),
             Outside::Cookie => point.map(|(point, _)| point.cookie),
             Outside::Nothing => None,
@@ -333,15 +336,16 @@ impl Addresses<'_> {
 struct Versions<'a> {
     extension: ExtensionId,
     addresses: &'a Addresses<'a>,
-    /// By the program's place, and address and cookie of the point.
-    known: BTreeMap<(usize, Option<(u64, u64)>), u64>,
+    /// By the program's place, and address and cookie of the point: the code, and where programs
+    /// are entered that count their tail calls.
+    known: BTreeMap<(usize, Option<(u64, u64)>), (u64, u64)>,
 }
 
 impl Versions<'_> {
-    /// Where the code of the program is that runs on `point`, or after a tail call.
+    /// Where the code is to be entered of the program that runs on `point`, or after a tail call.
     fn get(
         &mut self,
-        session: &mut Session,
+        session: &Session,
         place: usize,
         compiled: &Compiled,
         point: Option<(&Point, u64)>,
@@ -356,13 +360,20 @@ impl Versions<'_> {
         );
         let asked = point.filter(|_| compiled.depends_on_point);
         let key = (place, asked.map(|(point, address)| (address, point.cookie)));
-        if let Some(address) = self.known.get(&key) {
-            return Ok(*address);
+        // Who comes by a tail call has been counted already.
+        let counts = compiled.tail_calls && point.is_some();
+        if let Some((base, entry)) = self.known.get(&key) {
+            return Ok(if counts { *entry } else { *base });
         }
-        let size = compiled.code.bytes.len() as u64;
+        let word = self.addresses.hello.tail_word;
+        let entry_size = helpers::tail_entry(0, word).len();
+        let at = compiled.code.bytes.len().next_multiple_of(ALIGNMENT);
+        let size = at + entry_size;
         let base = session.reserve_code(self.extension, size, None).with_context(context)?;
         let address = |outside| self.addresses.get(outside, asked);
-        let bytes = code::link(program, compiled, base, address).with_context(context)?;
+        let mut bytes = code::link(program, compiled, base, address).with_context(context)?;
+        bytes.resize(at, INT3);
+        bytes.extend(helpers::tail_entry(base, word));
         let loads = compiled.code.faulting_loads.iter().map(|load| Faulting {
             offset: load.offset,
             length: load.length,
@@ -370,7 +381,8 @@ impl Versions<'_> {
         });
         let loads: Vec<Faulting> = loads.collect();
         session.install_code(base, &bytes, &loads).with_context(context)?;
-        self.known.insert(key, base);
-        Ok(base)
+        let entry = base + at as u64;
+        self.known.insert(key, (base, entry));
+        Ok(if counts { entry } else { base })
     }
 }

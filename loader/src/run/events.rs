@@ -16,8 +16,6 @@ struct Watched<'a> {
     name: String,
     live: &'a Live,
     ty: Option<TypeId>,
-    /// How many events found no room, as far as that was said.
-    lost: u64,
 }
 
 /// The maps whose events are shown.
@@ -41,19 +39,19 @@ impl<'a> Events<'a> {
                 );
             }
             let ty = type_of(types, name, event_type)?;
-            Ok(Watched { name: name.clone(), live, ty, lost: 0 })
+            Ok(Watched { name: name.clone(), live, ty })
         };
         names.iter().map(watch).collect::<Result<_>>().map(Events)
     }
 
     /// Shows the events that there are.
     pub(super) fn show(
-        &mut self,
+        &self,
         types: &Types,
         output: &mut Output<'_>,
         note: &mut dyn FnMut(&str),
     ) -> Result<()> {
-        for watched in &mut self.0 {
+        for watched in &self.0 {
             let kind = watched.live.map.definition().kind;
             let mut failed = None;
             watched.live.map.consume(|cpu, bytes| {
@@ -70,10 +68,9 @@ impl<'a> Events<'a> {
                 return Err(error).context(WRITE_FAILED);
             }
             let lost = watched.live.map.lost();
-            let more = lost.saturating_sub(watched.lost);
+            let more = lost.saturating_sub(watched.live.lost.replace(lost));
             if more > 0 {
                 note(&format!("{more} events of {} were lost: they came too fast", watched.name));
-                watched.lost = lost;
             }
         }
         Ok(())

@@ -2,16 +2,19 @@
 //! The maps of a package, as the loader has them: it makes them, fills them, and shows what comes to
 //! be in them.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::cell::Cell;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ufunc_gen::btf::TypeId;
-use ufunc_maps::{Definition, Map, MapKind, flags, update};
+use ufunc_maps::{Definition, Map, MapKind, flags, registry, update};
+use ufunc_shared::helpers;
 
 use super::package::{self, Contents, MapForm, Package};
 use crate::attach::WRITE_FAILED;
 use crate::attach::dump::{Entry, EntryValue, decode};
 use crate::attach::output::Output;
+use crate::attach::printk::Line;
 use crate::attach::value::Types;
 use crate::report::list;
 
@@ -23,11 +26,25 @@ pub(super) struct Live {
     fd: OwnedFd,
     key_type: TypeId,
     value_type: TypeId,
+    /// How many events found no room, as far as that was said.
+    pub(super) lost: Cell<u64>,
 }
 
-/// The maps of a package, in its order.
+/// The maps of a package.
 #[derive(Debug)]
-pub(super) struct Maps(Vec<Live>);
+pub(super) struct Maps {
+    /// In the package's order.
+    maps: Vec<Live>,
+    /// Where printed lines go.
+    log: Live,
+    /// The numbers by which arrays of programs name these: a place in the package for each.
+    programs: Vec<(usize, u64)>,
+}
+
+/// Bytes that printed lines may have before they are shown.
+const LOG_SIZE: u32 = 1 << 18;
+/// Name of the map that they go to.
+const LOG: &str = "printed lines";
 
 /// Fails for maps that there cannot be in an application, by their names.
 pub(super) fn check(package: &Package) -> Result<()> {
@@ -64,8 +81,7 @@ fn of_form(form: &MapForm, name: &str) -> Result<Definition> {
 }
 
 impl Maps {
-    /// Makes the maps, and puts into them what they have at the beginning; programs are put into
-    /// their arrays where they run.
+    /// Makes the maps, and puts into them what they have at the beginning.
     pub(super) fn create(package: &Package) -> Result<Maps> {
         let make = |map: &package::Map| -> Result<Live> {
             let (made, fd) = Map::create(&definition(map)?)?;
@@ -83,24 +99,75 @@ impl Maps {
                 fd,
                 key_type: TypeId(map.key_type),
                 value_type: TypeId(map.value_type),
+                lost: Cell::new(0),
             })
         };
-        let maps = Maps(package.maps.iter().map(make).collect::<Result<_>>()?);
-        for (outer, map) in package.maps.iter().zip(&maps.0) {
-            let Contents::Maps(slots) = &outer.contents else { continue };
-            for (key, place) in slots {
-                let inner = maps.0.get(*place).map(|inner| &inner.map);
-                map.map
-                    .set_inner(&key.0, inner)
-                    .with_context(|| format!("failed to fill map {}", outer.name))?;
-            }
+        let (map, fd) = Map::create(&Definition {
+            name: LOG.to_owned(),
+            ..Definition::new(MapKind::RingBuffer, 0, 0, LOG_SIZE)
+        })?;
+        let (key_type, value_type) = (TypeId::VOID, TypeId::VOID);
+        let mut maps = Maps {
+            maps: package.maps.iter().map(make).collect::<Result<_>>()?,
+            log: Live { name: LOG.to_owned(), map, fd, key_type, value_type, lost: Cell::new(0) },
+            programs: Vec::new(),
+        };
+        for (at, map) in package.maps.iter().enumerate() {
+            maps.fill(at, map).with_context(|| format!("failed to fill map {}", map.name))?;
         }
         Ok(maps)
     }
 
+    /// Has the map at that place name what it has from the beginning.
+    fn fill(&mut self, at: usize, map: &package::Map) -> Result<()> {
+        match &map.contents {
+            Contents::Empty | Contents::Data(_) => {}
+            Contents::Maps(slots) => {
+                for (key, place) in slots {
+                    let inner = self.maps.get(*place).map(|inner| &inner.map);
+                    let outer = self.maps.get(at).context("it is not there")?;
+                    outer.map.set_inner(&key.0, inner)?;
+                }
+            }
+            Contents::Programs(slots) => {
+                for (index, place) in slots {
+                    let known = self.programs.iter().find(|(other, _)| other == place);
+                    let number = known.map_or_else(registry::number, |(_, number)| *number);
+                    if known.is_none() {
+                        self.programs.push((*place, number));
+                    }
+                    let array = self.maps.get(at).context("it is not there")?;
+                    array.map.set_program(*index, Some(number))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The descriptors to hand over.
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = &OwnedFd> {
-        self.0.iter().map(|live| &live.fd)
+    pub(super) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.maps.iter().map(|live| live.fd.as_fd()).collect()
+    }
+
+    /// That of the map that printed lines go to.
+    pub(super) fn log(&self) -> BorrowedFd<'_> {
+        self.log.fd.as_fd()
+    }
+
+    /// The numbers by which arrays of programs name these, by their places in the package.
+    pub(super) fn programs(&self) -> &[(usize, u64)] {
+        &self.programs
+    }
+
+    /// What programs have printed since.
+    pub(super) fn printed(&self, note: &mut dyn FnMut(&str)) -> Vec<Line> {
+        let mut lines = Vec::new();
+        self.log.map.consume(|_, record| lines.extend(line(record)));
+        let lost = self.log.map.lost();
+        if lost > self.log.lost.replace(lost) {
+            note("some printed lines were lost: they came too fast");
+        }
+        lines
     }
 
     /// The map that is called `name`; `.bss` will do for `prog.bss`.
@@ -109,8 +176,8 @@ impl Maps {
     pub(super) fn get(&self, name: &str) -> Result<&Live> {
         let is_called =
             |live: &&Live| live.name == name || name.starts_with('.') && live.name.ends_with(name);
-        self.0.iter().find(is_called).with_context(|| {
-            let names: Vec<&str> = self.0.iter().map(|live| live.name.as_str()).collect();
+        self.maps.iter().find(is_called).with_context(|| {
+            let names: Vec<&str> = self.maps.iter().map(|live| live.name.as_str()).collect();
             match names.as_slice() {
                 [] => format!("there is no map {name}, nor any other"),
                 names => format!("there is no map {name}; there is {}", list(names, "and")),
@@ -146,6 +213,20 @@ impl Maps {
         }
         Ok(())
     }
+}
+
+/// A printed line.
+fn line(record: &[u8]) -> Option<Line> {
+    let (line, text) = helpers::Line::parse(record)?;
+    let comm = line.comm.split(|byte| *byte == 0).next().unwrap_or_default();
+    Some(Line {
+        comm: String::from_utf8_lossy(comm).into_owned(),
+        pid: line.thread,
+        cpu: line.cpu,
+        time: format!("{}.{:06}", line.time / 1_000_000_000, line.time % 1_000_000_000 / 1000),
+        text: String::from_utf8_lossy(text).trim_end_matches('\n').to_owned(),
+        program: None,
+    })
 }
 
 impl Live {

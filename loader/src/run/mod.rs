@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Temporary.
 #![allow(dead_code)]
+mod code;
 mod describe;
+mod events;
 mod gather;
 mod instructions;
 mod kfuncs;
+mod maps;
 pub(crate) mod package;
 mod process;
 /// x

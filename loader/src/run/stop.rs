@@ -81,7 +81,7 @@ pub fn stop(request: &StopRequest<'_>) -> Result<Vec<Result<Stopped>>> {
     let mut done = Vec::new();
     let mut names = Vec::new();
     for pid in pids {
-        let mut agent = match agent(pid) {
+        let agent = match agent(pid) {
             Ok(Some(agent)) => agent,
             Ok(None) => continue,
             Err(error) => {
@@ -96,7 +96,7 @@ pub fn stop(request: &StopRequest<'_>) -> Result<Vec<Result<Stopped>>> {
                 names.push(extension.name);
                 continue;
             }
-            let removed = deploy::remove(&mut agent, extension.id);
+            let removed = deploy::remove(&agent, extension.id);
             let name = extension.name;
             done.push(match removed {
                 Ok(()) => Ok(Stopped { name, pid }),
@@ -139,7 +139,7 @@ fn agent(pid: i32) -> Result<Option<Agent>> {
     Agent::connect(pid)
 }
 
-fn extensions(pid: i32, mut agent: Agent) -> Result<Vec<Running>> {
+fn extensions(pid: i32, agent: Agent) -> Result<Vec<Running>> {
     let describe = |extension: ufunc_shared::protocol::Extension| {
         let description = Description::from_bytes(&extension.description)
             .with_context(|| format!("extension {}", extension.name))?;

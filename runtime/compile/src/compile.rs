@@ -40,13 +40,15 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
     if let Some(main) = arities.first_mut() {
         *main = options.arguments;
     }
+    let begin = options.begin.map(Target::Runtime);
     let unit = Unit {
         program,
         bindings,
-        targets: targets(program, bindings),
+        targets: targets(program, bindings, begin),
         arities,
         throwing: throwing(program, bindings)?,
         exception_callback: program.exception_callback(),
+        begin,
         architecture: options.architecture,
     };
     let mut output = Output::default();
@@ -66,8 +68,8 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
     } else {
         Vec::new()
     };
-    let calls_outside =
-        unit.targets.iter().any(|target| bindings.get(target).is_some_and(Binding::calls_outside));
+    let calls_outside = begin.is_some()
+        || unit.targets.iter().any(|target| bindings.get(target).is_some_and(Binding::calls_outside));
     let own_changes = changes(options.architecture, &output.bytes, &output.functions);
     let changes =
         if calls_outside { Changes::all(options.architecture) } else { own_changes };
@@ -85,11 +87,12 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
 }
 
 /// Everything outside of the program that its code refers to, in order.
-fn targets(program: &Program, bindings: &Bindings) -> Vec<Target> {
+fn targets(program: &Program, bindings: &Bindings, begin: Option<Target>) -> Vec<Target> {
     let mut targets = program.targets();
     let bound = targets.iter().filter_map(|target| bindings.get(target));
     let parts: Vec<Target> = bound.flat_map(Binding::parts).collect();
     targets.extend(parts);
+    targets.extend(begin);
     targets.into_iter().collect()
 }
 

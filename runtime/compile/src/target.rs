@@ -134,8 +134,8 @@ pub enum Binding {
         constant: u32,
     },
     /// A function of the C ABI that may return an object which somebody has to release. If it
-    /// does, `note` is called with it, with the address of the function `release` and with the
-    /// stack pointer, and what that returns is what the program gets.
+    /// does, `note` is called with it and with the address of the function `release`, and what that
+    /// returns is what the program gets.
     Acquire {
         /// What it takes and returns.
         signature: Signature,

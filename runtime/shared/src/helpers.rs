@@ -132,6 +132,11 @@ pub const KFUNCS: &[Kfunc] = &[
     kfunc("bpf_dynptr_is_rdonly", 1),
     kfunc("bpf_dynptr_adjust", 3),
     kfunc("bpf_dynptr_clone", 2),
+    // What compiled programs call beside what they were written to call: see the agent's
+    // `obligations`.
+    kfunc("ufunc_begin", 0),
+    kfunc("ufunc_acquired", 2),
+    kfunc("ufunc_released", 1),
 ];
 
 /// A helper that there is not, with the reason, where there is more to say than that.
@@ -200,7 +205,7 @@ pub fn tail_entry(program: u64, word: i32) -> Vec<u8> {
     let word = word.to_le_bytes();
     [
         // push %fs:word
-        &[0x64, 0xff, 0x34, 0x25],
+        &[0x64, 0xff, 0x34, 0x25][..],
         &word,
         // movq $0, %fs:word
         &[0x64, 0x48, 0xc7, 0x04, 0x25],

@@ -147,6 +147,13 @@ impl Translator<'_, '_> {
         Ok(())
     }
 
+    /// Calls a function of the runtime's that takes nothing.
+    pub(super) fn call_runtime(&mut self, target: Target) -> Result<()> {
+        let function = self.target_function(target, words(0), Reach::Far)?;
+        self.builder.ins().call(function, &[]);
+        Ok(())
+    }
+
     /// Has `note` know of the object in r0, if there is one.
     fn note_acquired(&mut self, note: Target, release: Target) -> Result<()> {
         let object = self.get(0);
@@ -154,9 +161,8 @@ impl Translator<'_, '_> {
         self.builder.ins().brif(object, taken, &[], next, &[]);
         self.builder.switch_to_block(taken);
         let release = self.symbol(release, 0, Reach::Far)?;
-        let stack = self.builder.ins().get_stack_pointer(types::I64);
-        let note = self.target_function(note, words(3), Reach::Far)?;
-        let call = self.builder.ins().call(note, &[object, release, stack]);
+        let note = self.target_function(note, words(2), Reach::Far)?;
+        let call = self.builder.ins().call(note, &[object, release]);
         if let Some(&object) = self.builder.inst_results(call).first() {
             self.set(0, object);
         }

@@ -45,6 +45,8 @@ pub(crate) struct Unit<'a> {
     pub(crate) throwing: BTreeSet<usize>,
     /// The function that what was thrown is handed to.
     pub(crate) exception_callback: Option<usize>,
+    /// What the program calls first.
+    pub(crate) begin: Option<Target>,
     pub(crate) architecture: Architecture,
 }
 
@@ -95,6 +97,9 @@ pub(crate) fn translate(
         unit,
     };
     translator.define_registers();
+    if let Some(begin) = unit.begin.filter(|_| index == 0) {
+        translator.call_runtime(begin)?;
+    }
     translator.body(function)?;
     let mut builder = translator.builder;
     builder.seal_all_blocks();
