@@ -200,7 +200,7 @@ pub fn tail_entry(program: u64, word: i32) -> Vec<u8> {
     let word = word.to_le_bytes();
     [
         // push %fs:word
-        &[0x64, 0xff, 0x34, 0x25],
+        &[0x64, 0xff, 0x34, 0x25][..],
         &word,
         // movq $0, %fs:word
         &[0x64, 0x48, 0xc7, 0x04, 0x25],
