@@ -10,15 +10,21 @@
 //!                                                     └─ patch: the function's bytes
 //! ```
 //!
-//! Code that runs in hooks (`returns`, the handler in `trap`) may be anywhere in the application: in
+//! Programs call what is in [`helpers`], and read the application's memory with what [`memory`] does
+//! about addresses where nothing is.
+//!
+//! Code that runs in hooks (`returns`, `helpers`, the handlers in `trap` and `memory`) may be anywhere in the application: in
 //! a signal's handler, or with a lock of the allocator held. It allocates nothing, takes no lock
 //! and calls nothing of the C library, which may be hooked itself.
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("hooks are known for x86-64 Linux only");
 
+pub mod helpers;
 mod hooks;
+pub mod interpose;
 mod maps;
+pub mod memory;
 mod near;
 mod patch;
 mod returns;

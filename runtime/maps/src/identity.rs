@@ -79,9 +79,15 @@ fn look(process: Option<&AtomicU64>) -> u64 {
     me
 }
 
-/// The calling thread, in half a word.
+/// The numbers of the calling process and thread.
 #[must_use]
-pub fn short() -> u32 {
+pub fn numbers() -> (u32, u32) {
+    let me = me();
+    ((me >> NUMBER_BITS & NUMBER) as u32, (me & NUMBER) as u32)
+}
+
+/// The calling thread, in half a word.
+pub(crate) fn short() -> u32 {
     shorten(me())
 }
 
@@ -102,8 +108,7 @@ pub(crate) fn is_gone(identity: u64) -> bool {
 
 /// The same for [`short`].
 #[cold]
-#[must_use]
-pub fn is_gone_short(identity: u32) -> bool {
+pub(crate) fn is_gone_short(identity: u32) -> bool {
     let own = me();
     let known = own >> (2 * NUMBER_BITS) != UNKNOWN;
     let same = identity >> NUMBER_BITS == shorten(own) >> NUMBER_BITS;

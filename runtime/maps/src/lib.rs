@@ -47,6 +47,7 @@ mod value;
 
 pub use definition::{Definition, MapKind, flags, update};
 pub use errno::{Errno, returned};
+pub use identity::numbers;
 pub use map::Map;
 pub use ring::query;
 pub use table::Table;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::array::Array;
 use crate::bloom::{self, Bloom};
-use crate::definition::{Definition, MapKind, flags};
+use crate::definition::{Definition, MapKind};
 use crate::hash::Hash;
 use crate::layout::{Facts, Header, Layout, RING_STATE, STATE, check_size, seed};
 use crate::queue::Queue;
@@ -63,7 +63,6 @@ impl Map {
     fn new(mut segment: Segment, fd: BorrowedFd<'_>, facts: Facts, layout: Layout) -> Result<Self> {
         identity::prepare();
         processor::prepare();
-        let read_only = facts.definition.flags & flags::RDONLY_PROG != 0;
         let fixed = matches!(facts.definition.kind, MapKind::Array | MapKind::PerCpuArray);
         ensure!(
             segment.is_writable() || fixed,
@@ -71,7 +70,7 @@ impl Map {
             facts.definition.kind.name()
         );
         let body = body(&mut segment, fd, &facts, &layout)?;
-        let table = Box::new(Table { facts, body, segment, read_only });
+        let table = Box::new(Table { facts, body, segment });
         registry::put(table.facts.number, table.handle());
         Ok(Self(table))
     }

@@ -25,8 +25,6 @@ pub struct Table {
     pub(crate) facts: Facts,
     pub(crate) body: Body,
     pub(crate) segment: Segment,
-    /// Programs do not write to it.
-    pub(crate) read_only: bool,
 }
 
 /// What a map consists of.
