@@ -92,6 +92,8 @@ pub(crate) fn package(
                     "program {name} uses a variable of the kernel (type {id} of its BTF), which an application does not have"
                 ),
                 Reference::Helper(_) => {}
+                // No instruction names any.
+                Reference::Runtime(_) => {}
             }
         }
         program.maps.dedup();

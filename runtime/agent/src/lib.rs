@@ -26,6 +26,7 @@ pub mod interpose;
 mod maps;
 pub mod memory;
 mod near;
+mod obligations;
 mod patch;
 mod returns;
 mod sys;

@@ -16,6 +16,7 @@ mod probe;
 mod stack;
 mod thread;
 
+use crate::obligations;
 use ufunc_maps::{Errno, Table};
 use ufunc_shared::helpers::{HELPERS, KFUNCS};
 
@@ -60,6 +61,7 @@ fn word(outcome: Result<(), Errno>) -> u64 {
 #[must_use]
 pub fn addresses() -> Vec<u64> {
     clock::prepare();
+    obligations::prepare();
     HELPERS.iter().map(|helper| function(helper.id).addr() as u64).collect()
 }
 
@@ -136,6 +138,9 @@ fn kfunc_of(name: &str) -> Function {
         "bpf_dynptr_is_rdonly" => dynptr::is_read_only as Function,
         "bpf_dynptr_adjust" => dynptr::adjust as Function,
         "bpf_dynptr_clone" => dynptr::clone as Function,
+        "ufunc_begin" => obligations::begin as Function,
+        "ufunc_acquired" => obligations::acquired as Function,
+        "ufunc_released" => obligations::released as Function,
         _ => std::ptr::null(),
     }
 }
