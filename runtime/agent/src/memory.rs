@@ -266,8 +266,7 @@ unsafe extern "C" fn decide(
     context: *mut libc::c_void,
 ) -> u64 {
     // SAFETY: the kernel gives both to a handler of this kind, and nobody else has them.
-    let (code, context) =
-        unsafe { ((*info).si_code, &mut *context.cast::<libc::ucontext_t>()) };
+    let (code, context) = unsafe { ((*info).si_code, &mut *context.cast::<libc::ucontext_t>()) };
     let registers = &mut context.uc_mcontext.gregs;
     let here = registers[libc::REG_RIP as usize].cast_unsigned();
     // Nobody sent it: the processor did.

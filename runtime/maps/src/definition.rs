@@ -167,11 +167,7 @@ impl MapKind {
     pub fn is_hash(self) -> bool {
         matches!(
             self,
-            Self::Hash
-                | Self::PerCpuHash
-                | Self::LruHash
-                | Self::LruPerCpuHash
-                | Self::HashOfMaps
+            Self::Hash | Self::PerCpuHash | Self::LruHash | Self::LruPerCpuHash | Self::HashOfMaps
         )
     }
 
@@ -250,7 +246,11 @@ impl Definition {
         ensure!(self.value_size <= 1 << 30, "a value of {} bytes is too large", self.value_size);
         match self.kind {
             kind if kind.has_index() => {
-                ensure!(self.key_size == 4, "a map of type {name} has keys of 4 bytes, not {}", sizes.0);
+                ensure!(
+                    self.key_size == 4,
+                    "a map of type {name} has keys of 4 bytes, not {}",
+                    sizes.0
+                );
             }
             kind if kind.is_hash() => {
                 ensure!(self.key_size > 0, "a map of type {name} needs a key");

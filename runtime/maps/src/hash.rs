@@ -685,16 +685,6 @@ impl Hash {
         seen
     }
 
-    /// Which bucket a key is in.
-    ///
-    /// # Safety
-    ///
-    /// There is a key to read.
-    pub(crate) unsafe fn bucket_of(&self, key: *const u8) -> u32 {
-        // SAFETY: as the caller vouches.
-        unsafe { self.hash(key) & self.mask }
-    }
-
     /// Has `seen` look at the values of a key while nobody replaces or deletes it.
     ///
     /// # Safety

@@ -95,10 +95,7 @@ impl Lock {
             }
             // Asking takes long, too: now and then.
             let ask = (round - YIELDS) % 16 == 0;
-            if ask
-                && holder != 0
-                && identity::is_gone(holder)
-                && self.try_take(holder, me).is_ok()
+            if ask && holder != 0 && identity::is_gone(holder) && self.try_take(holder, me).is_ok()
             {
                 return Ok(Taken::FromTheDead);
             }

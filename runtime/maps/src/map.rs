@@ -97,21 +97,14 @@ impl Drop for Map {
 }
 
 /// What a map of this kind consists of.
-fn body(
-    segment: &mut Segment,
-    fd: BorrowedFd<'_>,
-    facts: &Facts,
-    layout: &Layout,
-) -> Result<Body> {
+fn body(segment: &mut Segment, fd: BorrowedFd<'_>, facts: &Facts, layout: &Layout) -> Result<Body> {
     let definition = &facts.definition;
     let base = segment.base();
     // SAFETY: the layout was made for the size of the segment, or the other way round.
     let (data, nodes, state) =
         unsafe { (base.add(layout.data), base.add(layout.nodes), base.add(STATE)) };
-    let names = matches!(
-        definition.kind,
-        MapKind::ProgArray | MapKind::ArrayOfMaps | MapKind::HashOfMaps
-    );
+    let names =
+        matches!(definition.kind, MapKind::ProgArray | MapKind::ArrayOfMaps | MapKind::HashOfMaps);
     let shape = Shape {
         size: if names { 8 } else { definition.value_size as usize },
         lock: definition.spin_lock.map(|offset| offset as usize),

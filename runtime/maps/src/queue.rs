@@ -109,9 +109,9 @@ impl Queue {
     pub(crate) fn each(&self, mut each: impl FnMut(*const u8)) {
         let state = self.state();
         let _held = state.lock.take();
-        let head = state.head.load(Ordering::Relaxed);
-        let tail = state.tail.load(Ordering::Relaxed);
-        let count = (head % self.places + self.places - tail % self.places) % self.places;
+        let head = state.head.load(Ordering::Relaxed) % self.places;
+        let tail = state.tail.load(Ordering::Relaxed) % self.places;
+        let count = (head + self.places - tail) % self.places;
         for step in 0..count {
             // Both are less than 2³¹.
             let number = if self.is_stack { head + self.places - 1 - step } else { tail + step };

@@ -191,7 +191,9 @@ impl Ring {
                 buffer.resize(size as usize, 0);
                 let data = (&raw const *word).cast::<u8>();
                 // SAFETY: the record lies within the ring's two mappings: it is no longer than one.
-                unsafe { bytes::copy(buffer.as_mut_ptr(), data.add(HEADER as usize), size as usize) };
+                unsafe {
+                    bytes::copy(buffer.as_mut_ptr(), data.add(HEADER as usize), size as usize)
+                };
                 each(&buffer);
                 seen += 1;
             }

@@ -34,9 +34,8 @@ impl Segment {
         let file = unsafe { File::from_raw_fd(fd) };
         file.set_len(size as u64).with_context(|| format!("a map of {size} bytes is too large"))?;
         // SAFETY: only changes what may be done with the file.
-        let sealed = unsafe {
-            libc::fcntl(fd, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK | libc::F_SEAL_GROW)
-        };
+        let sealed =
+            unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK | libc::F_SEAL_GROW) };
         ensure!(sealed == 0, "the size cannot be fixed: {}", io::Error::last_os_error());
         let segment = Self::map(file.as_fd(), size, true)?;
         Ok((segment, file.into()))
@@ -48,10 +47,7 @@ impl Segment {
         let seals = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) };
         let fixed = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
         // Else reading could end the process.
-        ensure!(
-            seals >= 0 && seals & fixed == fixed,
-            "it is no map: the file's size is not fixed"
-        );
+        ensure!(seals >= 0 && seals & fixed == fixed, "it is no map: the file's size is not fixed");
         let file = File::from(fd.try_clone_to_owned().context("no descriptor is left")?);
         let size = file.metadata().context("its size cannot be read")?.len();
         let size = usize::try_from(size).context("it is too large")?;

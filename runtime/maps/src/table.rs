@@ -148,12 +148,7 @@ impl Table {
     ///
     /// There are a key and a value to read.
     #[inline]
-    pub unsafe fn update(
-        &self,
-        key: *const u8,
-        value: *const u8,
-        flags: u64,
-    ) -> Result<(), Errno> {
+    pub unsafe fn update(&self, key: *const u8, value: *const u8, flags: u64) -> Result<(), Errno> {
         self.writable()?;
         match &self.body {
             _ if self.kind().holds_maps() || self.kind() == MapKind::ProgArray => {
@@ -233,9 +228,7 @@ impl Table {
     pub fn each(&self, mut each: impl FnMut(*mut u8, *mut u8) -> bool) -> Result<u64, Errno> {
         match &self.body {
             Body::Hash(hash) if !self.kind().holds_maps() => Ok(hash.each(each)),
-            Body::Array(array)
-                if matches!(self.kind(), MapKind::Array | MapKind::PerCpuArray) =>
-            {
+            Body::Array(array) if matches!(self.kind(), MapKind::Array | MapKind::PerCpuArray) => {
                 for index in 0..array.max {
                     let Some(place) = array.lookup(index) else { break };
                     let mut key = index;
@@ -312,12 +305,7 @@ impl Table {
     /// # Safety
     ///
     /// There are that many bytes to read.
-    pub unsafe fn perf_output(
-        &self,
-        flags: u64,
-        data: *const u8,
-        size: u64,
-    ) -> Result<(), Errno> {
+    pub unsafe fn perf_output(&self, flags: u64, data: *const u8, size: u64) -> Result<(), Errno> {
         const INDEX: u64 = 0xffff_ffff;
         const LONGEST: u64 = 0xffff;
         let Body::Perf(rings) = &self.body else { return Err(Errno::INVALID) };

@@ -223,7 +223,6 @@ pub(super) unsafe extern "C" fn adjust(place: u64, start: u64, end: u64) -> u64 
     0
 }
 
-
 /// `bpf_dynptr_clone`
 pub(super) unsafe extern "C" fn clone(from: u64, to: u64) -> u64 {
     // SAFETY: the verifier has judged both.

@@ -179,6 +179,8 @@ pub(super) unsafe extern "C" fn get_stackid(context: u64, handle: u64, flags: u6
     match frames.from(skip) {
         // All were left out, or there were none.
         None | Some([]) => EFAULT,
-        Some(frames) => table.put_stack(frames, flags).map_or_else(|error| error.returned(), u64::from),
+        Some(frames) => {
+            table.put_stack(frames, flags).map_or_else(|error| error.returned(), u64::from)
+        }
     }
 }
