@@ -188,13 +188,14 @@ pub fn run(
                 .context(WRITE_FAILED)?;
         }
     }
+    if request.duration.is_none() && !request.detach {
+        note(&format!("process {pid} runs the extension {name}; Ctrl-C takes it out"));
+    }
+    // One that was started here begins with this.
     agent.resume()?;
     if request.detach {
         agent.leave();
         return Ok(None);
-    }
-    if request.duration.is_none() {
-        note(&format!("process {pid} runs the extension {name}; Ctrl-C takes it out"));
     }
     let view = View { maps: &maps, events: &events, types: &types };
     let mut session = Session {

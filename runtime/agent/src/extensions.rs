@@ -74,9 +74,9 @@ impl Extensions {
                 let descriptor = descriptor.context("a map came without its descriptor")?;
                 return Ok(Reply::Map(crate::bindings::add_map(descriptor)?));
             }
-            Request::SetProgram { extension, map, index, address } => {
+            Request::SetProgram { extension, number, address } => {
                 self.extension(extension)?;
-                crate::bindings::set_program(map, index, address)?;
+                crate::bindings::set_program(number, address)?;
             }
             Request::ReserveCode { extension, size, near } => {
                 self.extension(extension)?;
@@ -87,7 +87,7 @@ impl Extensions {
                 // SAFETY: the loader leads nothing there before this is done; which code runs in
                 // the application is up to it, who was let in for that.
                 unsafe { hooks::install_code(address, &bytes) }?;
-                crate::bindings::add_faulting(address, &faulting)?;
+                crate::bindings::add_faulting(address, bytes.len(), &faulting)?;
             }
             Request::ReserveStub { patch, placement, size, again } => {
                 ensure!(size <= LONGEST_CODE, "a stub of {size} bytes is too long");
@@ -96,6 +96,7 @@ impl Extensions {
             }
             Request::Attach { owners, plan } => {
                 self.check_owners(&owners)?;
+                crate::bindings::remember_entry(&plan);
                 // SAFETY: the loader made it for this process, with what this agent told it.
                 let hook = unsafe { hooks::attach(&plan) }?;
                 let id = self.number();
@@ -196,6 +197,7 @@ impl Extensions {
             process: sys::process().cast_unsigned(),
             waits: false,
             agent: hooks::agent(),
+            tail_word: crate::helpers::tail_word(),
             helpers: crate::bindings::helpers(),
             kfuncs: crate::bindings::kfuncs(),
             extensions: self.extensions.clone(),

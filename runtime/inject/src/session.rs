@@ -79,6 +79,11 @@ impl Session {
         Ok(Self { channel, process, life, child, waits })
     }
 
+    /// Not there yet.
+    pub fn inject(_process: i32, _agent: &std::path::Path) -> Result<Self> {
+        bail!("not there yet")
+    }
+
     /// Finds the agent that is in the process already, if it is.
     pub fn connect(process: i32) -> Result<Option<Self>> {
         let channel = crate::connect::connect(process)?;
@@ -136,15 +141,9 @@ impl Session {
         }
     }
 
-    /// Puts the code at `address` into an array of programs; 0 takes it out.
-    pub fn set_program(
-        &self,
-        extension: ExtensionId,
-        map: u64,
-        index: u32,
-        address: u64,
-    ) -> Result<()> {
-        self.done(&Request::SetProgram { extension, map, index, address })
+    /// Says where the code of the program of that number is.
+    pub fn set_program(&self, extension: ExtensionId, number: u64, address: u64) -> Result<()> {
+        self.done(&Request::SetProgram { extension, number, address })
     }
 
     /// Finds room for a program of `size` bytes, within reach of a jump from and to all of `near`,
@@ -224,6 +223,13 @@ impl Session {
         }
         // A process that ends closes its descriptors a moment before it has ended.
         if readable(&self.life, CLOSING)? { self.ended(Duration::ZERO) } else { Ok(Some(End::Executed)) }
+    }
+
+    /// Waits until an application that was started here ends, whatever it executes meanwhile.
+    pub fn wait_for_exit(&mut self) -> Result<End> {
+        let status = self.child.as_mut().map(Child::wait).transpose();
+        let status = status.context("failed to learn how the application ended")?;
+        Ok(status.map_or(End::Unknown, End::Status))
     }
 
     /// Ends the session, and lets the application go on in any case.

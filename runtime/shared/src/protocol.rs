@@ -114,15 +114,13 @@ pub enum Request {
         /// Whose.
         extension: ExtensionId,
     },
-    /// Put a program's code into an array of programs.
+    /// Say where the code of a program is that arrays of programs name.
     SetProgram {
         /// Whose.
         extension: ExtensionId,
-        /// The array's handle.
-        map: u64,
-        /// Where in it.
-        index: u32,
-        /// The code; 0 for none.
+        /// Its number in the arrays.
+        number: u64,
+        /// The code.
         address: u64,
     },
     /// Find room for code.
@@ -219,6 +217,8 @@ pub struct Hello {
     pub waits: bool,
     /// What planners have to know.
     pub agent: Agent,
+    /// Where a thread's word is that counts tail calls, from the thread pointer.
+    pub tail_word: i32,
     /// The helpers that programs may call.
     pub helpers: Vec<Helper>,
     /// The kernel's kfuncs that programs may call.
@@ -297,8 +297,8 @@ impl Request {
                 w.number(5).number(*extension).bytes(description)
             }
             Self::AddMap { extension } => w.number(6).number(*extension),
-            Self::SetProgram { extension, map, index, address } => {
-                w.number(7).number(*extension).number(*map).number((*index).into()).number(*address)
+            Self::SetProgram { extension, number, address } => {
+                w.number(7).number(*extension).number(*number).number(*address)
             }
             Self::ReserveCode { extension, size, near } => w
                 .number(8)
@@ -350,8 +350,7 @@ impl Request {
             6 => Self::AddMap { extension: r.number()? },
             7 => Self::SetProgram {
                 extension: r.number()?,
-                map: r.number()?,
-                index: r.small()?,
+                number: r.number()?,
                 address: r.number()?,
             },
             8 => Self::ReserveCode {
@@ -438,6 +437,7 @@ impl Hello {
         let Agent { words, trampoline, enter, missed } = self.agent;
         w.number(i64::from(words).cast_unsigned());
         w.number(trampoline).number(enter).number(missed);
+        w.number(i64::from(self.tail_word).cast_unsigned());
         w.list(&self.helpers, |w, helper| {
             w.number(helper.id.into()).bytes(helper.name.as_bytes());
             w.number(helper.parameters.into()).number(helper.address);
@@ -466,6 +466,7 @@ impl Hello {
                 enter: r.number()?,
                 missed: r.number()?,
             },
+            tail_word: r.number()? as u32 as i32,
             helpers: r.list(LONGEST_LIST, |r| {
                 Ok(Helper {
                     id: r.small()?,
@@ -537,7 +538,7 @@ mod tests {
             Request::Begin { name: "ünïque".into(), description: vec![0, 255] },
             Request::Describe { extension: 3, description: vec![1] },
             Request::AddMap { extension: u64::MAX },
-            Request::SetProgram { extension: 1, map: 2, index: 3, address: 4 },
+            Request::SetProgram { extension: 1, number: 2, address: 4 },
             Request::ReserveCode { extension: 1, size: 2, near: None },
             Request::ReserveCode { extension: 1, size: 2, near: Some(5..6) },
             Request::InstallCode { address: 1, bytes: vec![0xc3], faulting },
@@ -555,6 +556,7 @@ mod tests {
             process: 77,
             waits: true,
             agent: Agent { words: -64, trampoline: 1, enter: 2, missed: 3 },
+            tail_word: -8,
             helpers: vec![Helper {
                 id: 1,
                 name: "map_lookup_elem".into(),
