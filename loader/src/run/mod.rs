@@ -151,9 +151,7 @@ pub fn run(
     note: &mut dyn FnMut(&str),
 ) -> Result<Option<u8>, AttachError> {
     let package = match request.source {
-        Source::Object(judged) => {
-            judge(&judged, request.apps, request.pid, request.verbose, note)?
-        }
+        Source::Object(judged) => judge(&judged, request.apps, request.pid, request.verbose, note)?,
         Source::Bundle { path, trusted } => bundle::open(path, trusted)?,
     };
     let compiled = check(&package)?;
