@@ -104,7 +104,7 @@ fn headers_that_lie_are_refused_or_do_no_harm() {
         let file = File::from(fd);
         let mut good = [0; 192];
         file.read_exact_at(&mut good, 0).unwrap();
-        for _ in 0..600 {
+        for _ in 0..300 {
             let mut bad = good;
             for _ in 0..=random.below(2) {
                 // What is behind the magic.
@@ -134,7 +134,7 @@ fn headers_that_lie_are_refused_or_do_no_harm() {
         }
     }
     println!("{opened} opened, {refused} refused");
-    assert!(opened > 100 && refused > 1_000);
+    assert!(opened > 50 && refused > 500);
 }
 
 #[test]
