@@ -283,7 +283,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Show what libbpf says, and how each function is changed (on stderr)
+    /// Show what libbpf says (on stderr)
     #[arg(short, long)]
     pub(crate) verbose: bool,
 

@@ -108,7 +108,7 @@ pub struct RunRequest<'a> {
     pub dump: &'a [String],
     /// Whether JSON is written.
     pub json: bool,
-    /// Whether to tell what libbpf says, and how functions are changed.
+    /// Whether to tell what libbpf says.
     pub verbose: bool,
 }
 
@@ -171,22 +171,12 @@ pub fn run(
     let (extension, files) = begin(&agent, &package, &compiled, &maps, &name)?;
     let mut output = Output::new(out, request.json);
     let pid = agent.pid();
-    for program in &package.programs {
-        for point in &program.points {
-            let file = files.get(point.file).map(|file| file.path.as_str()).unwrap_or_default();
-            let kind = program.section.split('/').next().unwrap_or_default();
-            let (at, program) = (point.name(), &program.name);
-            output
-                .say(
-                    &format!("attached  {program}  {kind}  {file}:{at}  in process {pid}"),
-                    &json!({
-                        "type": "attached", "program": program, "kind": kind, "file": file,
-                        "symbol": point.symbol, "offset": point.offset, "pid": pid,
-                        "extension": name,
-                    }),
-                )
-                .context(WRITE_FAILED)?;
+    if let Err(error) = announce(&package, &files, pid, &name, &mut output) {
+        // One that was started here has not begun, and goes with the session.
+        if request.pid.is_some() {
+            deploy::remove(&agent, extension)?;
         }
+        return Err(error.into());
     }
     if request.duration.is_none() && !request.detach {
         note(&format!("process {pid} runs the extension {name}; Ctrl-C takes it out"));
@@ -213,6 +203,34 @@ pub fn run(
     maps.dump(request.dump, &types, &mut output)?;
     output.ended().context(WRITE_FAILED)?;
     Ok(finished?)
+}
+
+/// Says what is on which function.
+fn announce(
+    package: &Package,
+    files: &[process::Mapped],
+    pid: i32,
+    name: &str,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    for program in &package.programs {
+        let kind = program.section.trim_start_matches('?').split('/').next().unwrap_or_default();
+        for point in &program.points {
+            let file = files.get(point.file).map(|file| file.path.as_str()).unwrap_or_default();
+            let (at, program) = (point.name(), &program.name);
+            output
+                .say(
+                    &format!("attached  {program}  {kind}  {file}:{at}  in process {pid}"),
+                    &json!({
+                        "type": "attached", "program": program, "kind": kind, "file": file,
+                        "symbol": point.symbol, "offset": point.offset, "pid": pid,
+                        "extension": name,
+                    }),
+                )
+                .context(WRITE_FAILED)?;
+        }
+    }
+    Ok(())
 }
 
 /// Has the kernel judge an object, and makes what can be handed over of it.
