@@ -54,4 +54,5 @@ pub mod verifier_log;
 mod verify;
 pub mod way;
 
+pub use host_types::TypeOptions;
 pub use verify::{Request, verify};

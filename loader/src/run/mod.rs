@@ -44,6 +44,7 @@ use crate::attach::value::Types;
 use crate::attach::{AttachError, AttachRequest, WRITE_FAILED, find_apps, load_object};
 use crate::bundle;
 use crate::capability;
+use crate::TypeOptions;
 use crate::host::App;
 use crate::messages;
 use crate::modules;
@@ -67,6 +68,8 @@ pub struct Judged<'a> {
     pub programs: &'a [String],
     /// What the programs get as their cookie.
     pub cookie: Option<u64>,
+    /// Where types come from.
+    pub types: TypeOptions<'a>,
 }
 
 /// Where the programs come from.
@@ -245,9 +248,11 @@ fn judge(
     let request = AttachRequest {
         object: judged.object,
         apps,
+        types: judged.types,
         pid,
         func: judged.func,
         programs: judged.programs,
+        map: None,
         cookie: judged.cookie,
         frequency: 1,
         duration: None,
@@ -260,6 +265,7 @@ fn judge(
         json: false,
         verbose,
     };
+    judged.types.check()?;
     let apps = find_apps(&request)?;
     let request = AttachRequest { apps: &apps, ..request };
     let plan = Plan::new(&request, &object)?;
