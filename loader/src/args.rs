@@ -249,7 +249,11 @@ pub(crate) struct AttachArgs {
 #[command(after_long_help = RUN_HELP)]
 pub(crate) struct RunArgs {
     /// The BPF object, compiled with clang --target=bpfel -g -O2 -c
-    #[arg(value_name = "PROG.bpf.o", required_unless_present = "bundle", conflicts_with = "bundle")]
+    #[arg(
+        value_name = "PROG.bpf.o",
+        required_unless_present = "bundle",
+        conflicts_with = "bundle"
+    )]
     pub(crate) object: Option<PathBuf>,
 
     /// A bundle that loader bundle wrote, in place of an object; no root is needed

@@ -80,7 +80,8 @@ fn read(bytes: &[u8], trusted: Option<&VerifyingKey>) -> Result<Package> {
         digest.0 == Sha256::digest(document).as_slice(),
         "it was changed or damaged since it was made: its digest is another one"
     );
-    let signature = signature.strip_prefix("signature ").context("its third line is no signature")?;
+    let signature =
+        signature.strip_prefix("signature ").context("its third line is no signature")?;
     check_signature(signature, document, trusted)?;
     let package: Package = serde_json::from_slice(document).context("it is damaged")?;
     package.check().context("it is damaged")?;
@@ -100,11 +101,7 @@ fn signed(document: &[u8]) -> Vec<u8> {
 }
 
 /// Fails if the signature is wrong, or is not made by who is `trusted`.
-fn check_signature(
-    signature: &str,
-    document: &[u8],
-    trusted: Option<&VerifyingKey>,
-) -> Result<()> {
+fn check_signature(signature: &str, document: &[u8], trusted: Option<&VerifyingKey>) -> Result<()> {
     if signature == "none" {
         ensure!(trusted.is_none(), "it is not signed, and --trust asks for a signature");
         return Ok(());
@@ -205,10 +202,9 @@ mod tests {
         let key = SigningKey::from_bytes(&[7; 32]);
         let other = SigningKey::from_bytes(&[8; 32]).verifying_key();
         let unsigned = write(&package(), None).unwrap();
-        let (_, document) = line(&unsigned).and_then(|(_, rest)| line(rest)?.1.into()).map_or_else(
-            || panic!("a bundle has three lines"),
-            |rest| line(rest).unwrap(),
-        );
+        let (_, document) = line(&unsigned)
+            .and_then(|(_, rest)| line(rest)?.1.into())
+            .map_or_else(|| panic!("a bundle has three lines"), |rest| line(rest).unwrap());
         let digest = Bytes(Sha256::digest(document).to_vec());
         let bundle = |signature: &str| {
             let head = format!("{MAGIC}\nsha256 {digest}\nsignature {signature}\n");

@@ -69,9 +69,8 @@ fn is_for_applications(checkout: &Path, program: &Program) -> Result<bool> {
     let source = checkout.join("bpf").join(format!("{}.bpf.c", program.name));
     let source = std::fs::read_to_string(source)?;
     let sections = source.lines().filter_map(|line| line.trim().strip_prefix("SEC(\""));
-    let mut programs = sections.filter(|section| {
-        !section.starts_with("license") && !section.starts_with('.')
-    });
+    let mut programs =
+        sections.filter(|section| !section.starts_with("license") && !section.starts_with('.'));
     Ok(programs.all(|section| section.starts_with("uprobe") || section.starts_with("uretprobe")))
 }
 

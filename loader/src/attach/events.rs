@@ -176,7 +176,11 @@ impl Events {
 
 /// The type of the events in the map `name`, which `wanted` says if it is there; `None` for what the
 /// object says nothing of.
-pub(crate) fn event_type(types: &Types, name: &str, wanted: Option<&str>) -> Result<Option<TypeId>> {
+pub(crate) fn event_type(
+    types: &Types,
+    name: &str,
+    wanted: Option<&str>,
+) -> Result<Option<TypeId>> {
     match wanted {
         Some(wanted) => find_type(types, wanted).map(Some),
         None => guess_type(types, name),

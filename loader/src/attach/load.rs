@@ -81,8 +81,7 @@ impl Loaded {
         let (mut parts, mut said) = (Vec::<Object>::new(), Vec::new());
         let mut inner_maps = Vec::new();
         for (types, selected) in &groups {
-            let (part, mut messages) =
-                capture(detail, || {
+            let (part, mut messages) = capture(detail, || {
                 load(object, bytes, selected, types.as_deref(), parts.first(), &mut inner_maps)
             });
             said.append(&mut messages);

@@ -12,9 +12,7 @@ use std::slice;
 
 use anyhow::Result;
 use libbpf_rs::libbpf_sys;
-use libbpf_rs::{
-    AsRawLibbpf as _, Link, Map, Object, OpenMapMut, PerfBuffer, Program, RingBuffer,
-};
+use libbpf_rs::{AsRawLibbpf as _, Link, Map, Object, OpenMapMut, PerfBuffer, Program, RingBuffer};
 use ufunc_gen::btf::TypeId;
 
 use crate::run::package::MapForm;

@@ -12,8 +12,8 @@ use ufunc_compile::{
 use ufunc_gen::btf::Type;
 use ufunc_gen::btf::decode::Btf;
 use ufunc_gen::kernel::{SYSFS_BTF, VMLINUX};
-use ufunc_hook::program::{Clobbers, Vectors};
 use ufunc_gen::metadata::Role;
+use ufunc_hook::program::{Clobbers, Vectors};
 use ufunc_shared::context::{Field, Fields};
 use ufunc_shared::helpers::{self, HelperKind};
 
@@ -90,12 +90,10 @@ pub(crate) fn compile_all(package: &Package) -> Result<Vec<Compiled>> {
     });
     let mut compiled = compiled.collect::<Result<Vec<_>>>()?;
     // Who continues in another program has to have ready what any of them needs.
-    let all = compiled.iter().fold(
-        (Fields::NONE, Fields::NONE, false),
-        |(reads, writes, out), one| {
+    let all =
+        compiled.iter().fold((Fields::NONE, Fields::NONE, false), |(reads, writes, out), one| {
             (reads.union(one.reads), writes.union(one.writes), out || one.calls_out)
-        },
-    );
+        });
     for one in compiled.iter_mut().filter(|one| one.tail_calls) {
         (one.reads, one.writes) = (all.0, all.1);
         one.clobbers = Clobbers::C_ABI;
@@ -123,7 +121,9 @@ fn compile_one(package: &Package, program: &Program) -> Result<Compiled> {
                 let (signature, reach) = (Signature::words(helper.parameters.into()), Reach::Far);
                 match helper.kind {
                     HelperKind::Function => Binding::Function { signature, reach },
-                    HelperKind::Printing => Binding::WithConstant { signature, reach, constant: LOG },
+                    HelperKind::Printing => {
+                        Binding::WithConstant { signature, reach, constant: LOG }
+                    }
                     HelperKind::TailCall => {
                         tail_calls = true;
                         Binding::TailCall { reach }
@@ -141,7 +141,9 @@ fn compile_one(package: &Package, program: &Program) -> Result<Compiled> {
                 (calls_out, vectors) = (true, Vectors::All);
                 of_application(package, ufunc)?
             }
-            Outside::Map(_) | Outside::MapValue(_) | Outside::Log => Binding::Data { reach: Reach::Far },
+            Outside::Map(_) | Outside::MapValue(_) | Outside::Log => {
+                Binding::Data { reach: Reach::Far }
+            }
             Outside::FunctionAddress | Outside::Cookie => {
                 depends_on_point = true;
                 Binding::Constant
@@ -184,7 +186,9 @@ fn of_application(package: &Package, ufunc: &package::Ufunc) -> Result<Binding> 
             signature,
             reach,
             note: ACQUIRED,
-            release: FUNCTIONS.checked_add(u32::try_from(release)?).context("too many functions")?,
+            release: FUNCTIONS
+                .checked_add(u32::try_from(release)?)
+                .context("too many functions")?,
         },
         (Role::Release, _) => {
             // The object is the one pointer to a struct: nothing else that is a pointer can be lent.
@@ -217,7 +221,8 @@ pub(crate) fn outside(program: &Program, target: Target) -> Result<Outside> {
             Outside::Helper(place.with_context(|| no_helper(id))?)
         }
         Target::Kfunc { id, module } => {
-            let kfunc = program.kfuncs.iter().find(|kfunc| (kfunc.id, kfunc.module) == (id, module));
+            let kfunc =
+                program.kfuncs.iter().find(|kfunc| (kfunc.id, kfunc.module) == (id, module));
             match &kfunc.with_context(|| format!("{target} is not known"))?.meaning {
                 Meaning::Ufunc(place) => Outside::Ufunc(*place),
                 Meaning::Kernel(name) => match name.as_str() {
@@ -268,7 +273,9 @@ fn helper_name(id: u32) -> String {
 /// Says that there is no helper `id` in an application, and why, if there is more to say.
 fn no_helper(id: u32) -> String {
     match helpers::REFUSED.iter().find(|(refused, ..)| *refused == id) {
-        Some((_, name, why)) => format!("it calls {name}, which cannot be had in an application: {why}"),
+        Some((_, name, why)) => {
+            format!("it calls {name}, which cannot be had in an application: {why}")
+        }
         None => format!("it calls {}, which cannot be had in an application", helper_name(id)),
     }
 }

@@ -171,9 +171,8 @@ impl Deployment<'_> {
         programs.splice(0..0, others);
         let mut owners = there.owners.clone();
         owners.push(extension);
-        let replaced = put(session, hello, &site, &programs, |plan| {
-            session.replace(there.id, &owners, plan)
-        });
+        let replaced =
+            put(session, hello, &site, &programs, |plan| session.replace(there.id, &owners, plan));
         replaced.with_context(at)?;
         changed.push(Shared {
             hook: there.id,
@@ -219,10 +218,8 @@ pub(crate) fn remove(session: &Session, extension: ExtensionId) -> Result<()> {
         let known = attached(&hello, &owners, hook.plan.point)?;
         let first = known.first().context("an extension does not say what it has there")?;
         let site = site(&first.point, &process.file(&first.file)?)?;
-        put(session, &hello, &site, &programs, |plan| {
-            session.replace(hook.id, &owners, plan)
-        })
-        .with_context(|| format!("failed to leave {} to others", first.point.name()))?;
+        put(session, &hello, &site, &programs, |plan| session.replace(hook.id, &owners, plan))
+            .with_context(|| format!("failed to leave {} to others", first.point.name()))?;
     }
     session.remove(extension)
 }
@@ -240,11 +237,7 @@ fn attached(hello: &Hello, owners: &[ExtensionId], address: u64) -> Result<Vec<A
     Ok(found)
 }
 
-fn others(
-    hello: &Hello,
-    owners: &[ExtensionId],
-    address: u64,
-) -> Result<Vec<program::Program>> {
+fn others(hello: &Hello, owners: &[ExtensionId], address: u64) -> Result<Vec<program::Program>> {
     Ok(attached(hello, owners, address)?.iter().map(|one| one.code.program()).collect())
 }
 

@@ -69,7 +69,8 @@ pub(crate) fn package(
         let mut program = program(planned, loaded)?;
         let references = {
             let instructions = instructions::read(&program.instructions, &program.sha256)?;
-            let shape = Shape { exception_callback: program.exception_callback, ..Shape::default() };
+            let shape =
+                Shape { exception_callback: program.exception_callback, ..Shape::default() };
             let parsed = ufunc_compile::Program::parse(&instructions, &shape);
             parsed.with_context(|| format!("cannot run program {name}"))?.targets()
         };
@@ -77,16 +78,20 @@ pub(crate) fn package(
             match reference {
                 Reference::Map(map) | Reference::MapValue(map) => {
                     let ufunc_compile::Map::Descriptor(fd) = map else {
-                        bail!("program {name} names a map by its place, as no program of libbpf does")
+                        bail!(
+                            "program {name} names a map by its place, as no program of libbpf does"
+                        )
                     };
                     let map = descriptors.iter().find(|(other, _)| *other == fd);
-                    let (_, map) = map
-                        .with_context(|| format!("program {name} names an unknown map ({fd})"))?;
+                    let (_, map) =
+                        map.with_context(|| format!("program {name} names an unknown map ({fd})"))?;
                     program.maps.push((fd, place_of_map(map)?));
                 }
                 Reference::Kfunc { id, module } => {
                     let found = kfuncs.resolve(id, module, &names);
-                    program.kfuncs.push(found.with_context(|| format!("cannot run program {name}"))?);
+                    program
+                        .kfuncs
+                        .push(found.with_context(|| format!("cannot run program {name}"))?);
                 }
                 Reference::Variable { id, .. } => bail!(
                     "program {name} uses a variable of the kernel (type {id} of its BTF), which an application does not have"
@@ -117,8 +122,9 @@ pub(crate) fn package(
         .collect::<Result<_>>()?;
     let mut ufuncs = kfuncs.called(prepared.module.as_ref());
     if let Some(module) = &prepared.module {
-        let of_build =
-            |app: &&crate::host::App| app.build_id().is_ok_and(|id| *id == module.metadata.build_id);
+        let of_build = |app: &&crate::host::App| {
+            app.build_id().is_ok_and(|id| *id == module.metadata.build_id)
+        };
         let app = prepared.apps.iter().find(of_build);
         let app = app.with_context(|| format!("module {} is of another build", module.name))?;
         let file = HostFile::open(&app.path)?;
@@ -180,7 +186,9 @@ fn program(planned: &Planned, loaded: &Loaded) -> Result<Program> {
         name: name.clone(),
         section: planned.program.section.clone(),
         when: match planned.section.hook {
-            Hook::Uprobe { returns: true } | Hook::UprobeMulti { returns: true, .. } => When::Return,
+            Hook::Uprobe { returns: true } | Hook::UprobeMulti { returns: true, .. } => {
+                When::Return
+            }
             Hook::UprobeMulti { session: true, .. } => When::Session,
             _ => When::Entry,
         },
@@ -241,9 +249,7 @@ fn point(
         Hook::Uprobe { returns: false } | Hook::UprobeMulti { returns: false, session: false }
     );
     if let Some(name) = code.names.iter().find(|name| returns && site::returns_strangely(name)) {
-        bail!(
-            "{name} may return more than once, or to somebody else: its return cannot be caught"
-        );
+        bail!("{name} may return more than once, or to somebody else: its return cannot be caught");
     }
     Ok(Point {
         file,
@@ -318,9 +324,7 @@ fn map(
 fn spin_lock(types: &Types, value: TypeId) -> Option<u32> {
     const LOCK: &str = "bpf_spin_lock";
     let Some(Type::Struct(value)) = types.get(types.unwrapped(value)) else { return None };
-    let is_lock = |ty: TypeId| {
-        matches!(types.get(types.unwrapped(ty)), Some(Type::Struct(lock)) if lock.name == LOCK)
-    };
+    let is_lock = |ty: TypeId| matches!(types.get(types.unwrapped(ty)), Some(Type::Struct(lock)) if lock.name == LOCK);
     value.members.iter().find(|member| is_lock(member.ty)).map(|member| member.bit_offset / 8)
 }
 
@@ -331,10 +335,7 @@ fn is_data(name: &str) -> bool {
 }
 
 /// The maps that a map of maps has from the beginning.
-fn maps_in(
-    outer: &libbpf_rs::Map<'_>,
-    all: &[libbpf_rs::Map<'_>],
-) -> Result<Vec<(Bytes, usize)>> {
+fn maps_in(outer: &libbpf_rs::Map<'_>, all: &[libbpf_rs::Map<'_>]) -> Result<Vec<(Bytes, usize)>> {
     let mut by_id = BTreeMap::new();
     for (place, map) in all.iter().enumerate() {
         by_id.insert(map.info()?.info.id, place);

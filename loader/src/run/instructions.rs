@@ -62,8 +62,8 @@ fn without_descriptors(instructions: &[Instruction]) -> Vec<Instruction> {
     let cleared = instructions.iter().map(|&instruction| {
         let names_map = matches!(instruction.src, pseudo::MAP_FD | pseudo::MAP_VALUE);
         let is_first = !second_half && instruction.code == LOAD && names_map;
-        let is_second = second_half
-            && Instruction { imm: 0, ..instruction } == Instruction::default();
+        let is_second =
+            second_half && Instruction { imm: 0, ..instruction } == Instruction::default();
         second_half = is_first;
         if is_first || is_second { Instruction { imm: 0, ..instruction } } else { instruction }
     });

@@ -55,7 +55,9 @@ impl Kfuncs {
                 let ufunc = self.lent.get(&id);
                 let ufunc = ufunc.filter(|ufunc| names.contains(&ufunc.kfunc));
                 let ufunc = ufunc.with_context(|| {
-                    format!("kfunc {id} is of a module of the kernel: it cannot run in an application")
+                    format!(
+                        "kfunc {id} is of a module of the kernel: it cannot run in an application"
+                    )
                 })?;
                 Meaning::Ufunc(place(&mut self.called, ufunc))
             }
@@ -129,11 +131,7 @@ fn lent(module: &LoadedModule) -> Result<BTreeMap<i32, Ufunc>> {
     lent_in(module, &kernel, &Btf::parse_split(&own, &kernel)?)
 }
 
-fn lent_in(
-    module: &LoadedModule,
-    kernel: &Btf<'_>,
-    own: &Btf<'_>,
-) -> Result<BTreeMap<i32, Ufunc>> {
+fn lent_in(module: &LoadedModule, kernel: &Btf<'_>, own: &Btf<'_>) -> Result<BTreeMap<i32, Ufunc>> {
     let (kernel, types) = (kernel.index()?, own.index()?);
     let get = |id: TypeId| types.get(id).or_else(|_| kernel.get(id));
     let mut found = BTreeMap::new();

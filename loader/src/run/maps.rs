@@ -191,7 +191,9 @@ impl Maps {
             let live = self.get(name)?;
             let kind = live.map.definition().kind;
             let help = match kind {
-                MapKind::RingBuffer | MapKind::PerfEventArray => "its events are shown with --events",
+                MapKind::RingBuffer | MapKind::PerfEventArray => {
+                    "its events are shown with --events"
+                }
                 MapKind::Bloom => "it has no elements that could be listed",
                 _ => continue,
             };

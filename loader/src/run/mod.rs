@@ -38,13 +38,13 @@ use anyhow::{Context as _, Result, anyhow};
 use serde_json::json;
 use ufunc_inject::{Session as Agent, agent_path};
 
+use crate::TypeOptions;
 use crate::attach::output::Output;
 use crate::attach::plan::Plan;
 use crate::attach::value::Types;
 use crate::attach::{AttachError, AttachRequest, WRITE_FAILED, find_apps, load_object};
 use crate::bundle;
 use crate::capability;
-use crate::TypeOptions;
 use crate::host::App;
 use crate::messages;
 use crate::modules;
@@ -154,9 +154,7 @@ pub fn run(
     note: &mut dyn FnMut(&str),
 ) -> Result<Option<u8>, AttachError> {
     let package = match request.source {
-        Source::Object(judged) => {
-            judge(&judged, request.apps, request.pid, request.verbose, note)?
-        }
+        Source::Object(judged) => judge(&judged, request.apps, request.pid, request.verbose, note)?,
         Source::Bundle { path, trusted } => bundle::open(path, trusted)?,
     };
     let compiled = check(&package)?;

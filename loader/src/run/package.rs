@@ -361,7 +361,8 @@ impl fmt::Debug for Bytes {
 impl Bytes {
     /// Reads what `Display` wrote.
     pub(crate) fn from_hex(text: &str) -> Option<Bytes> {
-        let digit = |digit: u8| char::from(digit).to_digit(16).filter(|_| !digit.is_ascii_uppercase());
+        let digit =
+            |digit: u8| char::from(digit).to_digit(16).filter(|_| !digit.is_ascii_uppercase());
         let (pairs, rest) = text.as_bytes().as_chunks::<2>();
         let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok();
         if !rest.is_empty() {
@@ -433,10 +434,7 @@ pub(crate) mod tests {
             maps: vec![
                 map("prog.bss", Contents::Data(Bytes(vec![0; 8]))),
                 map("jumps", Contents::Programs(vec![(0, 0)])),
-                Map {
-                    inner: Some(form),
-                    ..map("maps", Contents::Maps(vec![(key, 0)]))
-                },
+                Map { inner: Some(form), ..map("maps", Contents::Maps(vec![(key, 0)])) },
                 map("counts", Contents::Empty),
             ],
             programs: vec![Program {
@@ -477,9 +475,14 @@ pub(crate) mod tests {
         assert!(refused(|package| package.files.clear()).contains("file 0"));
         assert!(refused(|package| package.maps.truncate(1)).contains("map 1"));
         assert!(refused(|package| package.ufuncs.clear()).contains("function 0"));
-        assert!(refused(|package| package.maps[1].contents = Contents::Programs(vec![(0, 1)])).contains("program 1"));
+        assert!(
+            refused(|package| package.maps[1].contents = Contents::Programs(vec![(0, 1)]))
+                .contains("program 1")
+        );
         assert!(refused(|package| package.programs[0].instructions.0[1] = 1).contains("SHA-256"));
-        assert!(refused(|package| package.programs[0].tag.0[0] ^= 1).contains("not what was judged"));
+        assert!(
+            refused(|package| package.programs[0].tag.0[0] ^= 1).contains("not what was judged")
+        );
         assert!(refused(|package| package.programs[0].points[0].size = 17).contains("17 of 16"));
     }
 

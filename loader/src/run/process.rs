@@ -116,7 +116,8 @@ fn find(process: &Process, wanted: &File) -> Result<Mapped> {
     let mut paths: Vec<&str> = mappings.iter().map(|mapping| mapping.path.as_str()).collect();
     paths.dedup();
     // What has the same name is looked at first; it may as well have been renamed.
-    let has_name = |path: &&str| Path::new(path).file_name().is_some_and(|name| *name == *wanted.name);
+    let has_name =
+        |path: &&str| Path::new(path).file_name().is_some_and(|name| *name == *wanted.name);
     paths.sort_by_key(|path| !has_name(path));
     let mut namesake = None;
     for path in paths {
@@ -153,8 +154,8 @@ fn bias(file: &HostFile, mappings: &[Mapping], path: &str) -> Result<u64> {
     let endian = LittleEndian;
     let own = || mappings.iter().filter(|mapping| mapping.path == path);
     let found = headers.elf_program_headers().iter().find_map(|header| {
-        let is_code = header.p_type(endian) == elf::PT_LOAD
-            && header.p_flags(endian).contains(elf::PF_X);
+        let is_code =
+            header.p_type(endian) == elf::PT_LOAD && header.p_flags(endian).contains(elf::PF_X);
         let (offset, address) = (header.p_offset(endian), header.p_vaddr(endian));
         let within = |mapping: &&Mapping| {
             let length = mapping.end.saturating_sub(mapping.start);
@@ -175,8 +176,7 @@ pub(crate) fn is_relocated(file: &HostFile, address: u64, length: u64) -> Result
     let host = file.parse()?;
     let Some(relocations) = host.elf().dynamic_relocations() else { return Ok(false) };
     let end = address.saturating_add(length);
-    let changes =
-        |(at, _): (u64, _)| at < end && at.saturating_add(RELOCATED) > address;
+    let changes = |(at, _): (u64, _)| at < end && at.saturating_add(RELOCATED) > address;
     Ok(relocations.into_iter().any(changes))
 }
 
@@ -204,8 +204,11 @@ mod tests {
         let host = exe.parse().unwrap();
         let build_id = host.build_id().unwrap().to_string();
         let symbol = "this_process_has_its_executable_where_it_says";
-        let (_, symbols) =
-            host.functions().into_iter().find(|(name, _)| memchr::memmem::find(name, symbol.as_bytes()).is_some()).unwrap();
+        let (_, symbols) = host
+            .functions()
+            .into_iter()
+            .find(|(name, _)| memchr::memmem::find(name, symbol.as_bytes()).is_some())
+            .unwrap();
         let package = Package {
             files: vec![File { name: "whatever".to_owned(), build_id }],
             ..super::super::package::tests::package()
@@ -214,13 +217,18 @@ mod tests {
         let code = mapped[0].address(symbols[0].address);
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         let within = |mapping: Mapping| (mapping.start..mapping.end).contains(&code);
-        assert!(maps.lines().filter_map(Mapping::parse).any(|mapping| mapping.executable && within(mapping)));
+        assert!(
+            maps.lines()
+                .filter_map(Mapping::parse)
+                .any(|mapping| mapping.executable && within(mapping))
+        );
     }
 
     #[test]
     fn another_build_is_refused() {
         let pid = std::process::id().cast_signed();
-        let name = std::env::current_exe().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+        let name =
+            std::env::current_exe().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
         let refused = |name: &str| {
             let files = vec![File { name: name.to_owned(), build_id: "00".to_owned() }];
             let package = Package { files, ..super::super::package::tests::package() };

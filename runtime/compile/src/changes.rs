@@ -2,8 +2,7 @@
 //! The registers that a program can change, so that a hook need save no others.
 
 use iced_x86::{
-    Decoder, DecoderOptions, InstructionInfoFactory, InstructionInfoOptions, OpAccess,
-    Register,
+    Decoder, DecoderOptions, InstructionInfoFactory, InstructionInfoOptions, OpAccess, Register,
 };
 
 use crate::Architecture;
@@ -32,11 +31,7 @@ impl Changes {
 
 /// Finds out what the code of a program's functions changes, all of which are looked at; what they
 /// call outside of the program is left out.
-pub(crate) fn changes(
-    architecture: Architecture,
-    code: &[u8],
-    functions: &[CodeRange],
-) -> Changes {
+pub(crate) fn changes(architecture: Architecture, code: &[u8], functions: &[CodeRange]) -> Changes {
     let all = Changes::all(architecture);
     if architecture != Architecture::X86_64 {
         return all;

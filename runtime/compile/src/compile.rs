@@ -69,10 +69,12 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
         Vec::new()
     };
     let calls_outside = begin.is_some()
-        || unit.targets.iter().any(|target| bindings.get(target).is_some_and(Binding::calls_outside));
+        || unit
+            .targets
+            .iter()
+            .any(|target| bindings.get(target).is_some_and(Binding::calls_outside));
     let own_changes = changes(options.architecture, &output.bytes, &output.functions);
-    let changes =
-        if calls_outside { Changes::all(options.architecture) } else { own_changes };
+    let changes = if calls_outside { Changes::all(options.architecture) } else { own_changes };
     Ok(Code {
         architecture: options.architecture,
         bytes: output.bytes,

@@ -25,7 +25,7 @@ struct data {
 /* Executed in single steps. */
 FUNCTION(ordinary, "mov 4(%rdi), %ecx\nxor %edx, %edx\n");
 /* Emulated. */
-FUNCTION(nop5, "nopl 0(%rax, %rax, 1)\n");
+FUNCTION(nop5, ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n");
 
 int push(struct data *d);
 __asm__(".text\n.p2align 5\n.globl push\n.type push, @function\npush: push %rbp\nmov %rsp, %rbp\n"

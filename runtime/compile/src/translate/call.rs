@@ -96,7 +96,9 @@ impl Translator<'_, '_> {
                 );
                 let argument = self.arguments.get(usize::from(*index)).copied();
                 let argument = argument.with_context(|| {
-                    format!("the {target} asks for argument {index}, which the program is not given")
+                    format!(
+                        "the {target} asks for argument {index}, which the program is not given"
+                    )
                 })?;
                 self.set(0, argument);
                 Ok(())

@@ -454,11 +454,8 @@ extern "C" fn weigh_six(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
 
 #[test]
 fn what_the_program_knows_nothing_of_is_passed_last() {
-    let binding = Binding::WithConstant {
-        signature: Signature::words(5),
-        reach: Reach::Far,
-        constant: 3,
-    };
+    let binding =
+        Binding::WithConstant { signature: Signature::words(5), reach: Reach::Far, constant: 3 };
     let mut world = World::default().bind(KFUNC, binding, weigh_six as *const () as usize);
     world.addresses.insert(Target::Runtime(3), 1000);
     let mut program = five_arguments();
@@ -492,20 +489,28 @@ extern "C" fn give(_: u32, object: u64) {
 fn objects_are_noted_when_they_are_acquired_and_before_they_are_released() {
     let (taker, giver) = (Target::Kfunc { id: 1, module: 1 }, Target::Kfunc { id: 2, module: 1 });
     let acquire = Binding::Acquire {
-        signature: Signature { parameters: vec![integer(32, false)], returns: Some(Value::Pointer) },
+        signature: Signature {
+            parameters: vec![integer(32, false)],
+            returns: Some(Value::Pointer),
+        },
         reach: Reach::Far,
         note: 0,
         release: 5,
     };
     let release = Binding::Release {
-        signature: Signature { parameters: vec![integer(32, false), Value::Pointer], returns: None },
+        signature: Signature {
+            parameters: vec![integer(32, false), Value::Pointer],
+            returns: None,
+        },
         reach: Reach::Far,
         note: 1,
         object: 1,
     };
-    let mut world = World::default()
-        .bind(taker, acquire, take as *const () as usize)
-        .bind(giver, release, give as *const () as usize);
+    let mut world = World::default().bind(taker, acquire, take as *const () as usize).bind(
+        giver,
+        release,
+        give as *const () as usize,
+    );
     world.addresses.insert(Target::Runtime(0), acquired as *const () as u64);
     world.addresses.insert(Target::Runtime(1), released as *const () as u64);
     world.addresses.insert(Target::Runtime(5), 0x5000);
