@@ -5,8 +5,8 @@
 pub mod attached;
 pub mod pinned;
 pub mod program;
-mod setup;
 pub mod running;
+mod setup;
 pub mod verdict;
 
 pub use program::Program;

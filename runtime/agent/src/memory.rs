@@ -9,6 +9,10 @@
 //!
 //! Which handler that is the application may change at any time. It does so by functions that are
 //! [taken over](crate::interpose) here; what gets past these is found by [`recheck`].
+//!
+//! The kernel ends a process that faults while it blocks the signal. So there may be no thread that
+//! does ([`install`]); while the application's own handler of SIGSEGV runs with SIGSEGV blocked, hooks
+//! in what it calls must not come upon bad addresses.
 
 use std::arch::global_asm;
 use std::hint::spin_loop;

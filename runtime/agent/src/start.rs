@@ -95,9 +95,8 @@ pub extern "C" fn ufunc_agent_begin() -> *const libc::c_char {
         Err(_) => "the agent has a bug".to_owned(),
     };
     // It is read at leisure, by another process.
-    std::ffi::CString::new(why).map_or(c"it cannot be said why".as_ptr(), |why| {
-        why.into_raw().cast_const()
-    })
+    std::ffi::CString::new(why)
+        .map_or(c"it cannot be said why".as_ptr(), |why| why.into_raw().cast_const())
 }
 
 #[cfg(test)]

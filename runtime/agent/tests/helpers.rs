@@ -129,11 +129,7 @@ impl World {
             .status()
             .expect("clang is needed to compile the fixture");
         assert!(done.success());
-        let mut open = ObjectBuilder::default().open_file(&object).unwrap();
-        for mut map in open.maps_mut() {
-            // Those of uprobes and system calls need nothing; this is for the kernel's own sake.
-            map.set_autocreate(true).unwrap();
-        }
+        let open = ObjectBuilder::default().open_file(&object).unwrap();
         let object = open.load().expect("the kernel loads the fixture: run the tests as root");
         let mut maps = BTreeMap::new();
         for map in object.maps() {

@@ -6,7 +6,8 @@ fn main() -> anyhow::Result<()> {
     let t = std::time::Instant::now();
     let agent = agent_path()?;
     if a[0] == "start" {
-        let mut c = Command::new(&a[1]); c.args(&a[2..]);
+        let mut c = Command::new(&a[1]);
+        c.args(&a[2..]);
         let mut s = Session::start(c, &agent)?;
         println!("{:?} {:?}", t.elapsed(), s.hello()?);
         let id = s.begin("x", b"y")?;

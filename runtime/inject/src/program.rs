@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Whether an executable can have the agent in it, judged by its file.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
@@ -8,15 +9,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::env;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use object::elf::{
-    ELFCLASS32, ELFMAG, EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, PT_INTERP,
-};
+use object::Endianness;
+use object::elf::{ELFCLASS32, ELFMAG, EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, PT_INTERP};
 use object::read::ReadCache;
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
-use object::Endianness;
 
 /// Where an ELF file says whether it is for 32 or 64 bits.
 const CLASS: usize = 4;
@@ -135,9 +133,5 @@ fn read_headers(file: &File) -> Result<Headers> {
             interpreter = Some(name.trim_end_matches('\0').to_owned());
         }
     }
-    Ok(Headers {
-        machine: header.e_machine(endian).0,
-        kind: header.e_type(endian).0,
-        interpreter,
-    })
+    Ok(Headers { machine: header.e_machine(endian).0, kind: header.e_type(endian).0, interpreter })
 }

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use std::os::unix::process::ExitStatusExt as _;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,9 +14,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use ufunc_shared::channel::Channel;
 use ufunc_shared::placement::Placement;
 use ufunc_shared::plan::Plan;
-use ufunc_shared::protocol::{
-    ExtensionId, Faulting, Hello, HookId, MapAddress, Reply, Request,
-};
+use ufunc_shared::protocol::{ExtensionId, Faulting, Hello, HookId, MapAddress, Reply, Request};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -222,7 +220,11 @@ impl Session {
             return Ok(None);
         }
         // A process that ends closes its descriptors a moment before it has ended.
-        if readable(&self.life, CLOSING)? { self.ended(Duration::ZERO) } else { Ok(Some(End::Executed)) }
+        if readable(&self.life, CLOSING)? {
+            self.ended(Duration::ZERO)
+        } else {
+            Ok(Some(End::Executed))
+        }
     }
 
     /// Waits until an application that was started here ends, whatever it executes meanwhile.
@@ -239,10 +241,8 @@ impl Session {
 
     /// Whether the process has ended, and whether the connection is closed or has something.
     fn poll(&self, patience: Duration) -> Result<(bool, bool)> {
-        let mut sources = [
-            PollFd::new(&self.life, PollFlags::IN),
-            PollFd::new(&self.channel, PollFlags::IN),
-        ];
+        let mut sources =
+            [PollFd::new(&self.life, PollFlags::IN), PollFd::new(&self.channel, PollFlags::IN)];
         wait_for(&mut sources, patience)?;
         let [life, channel] = sources.map(|source| !source.revents().is_empty());
         Ok((life, channel))

@@ -64,8 +64,7 @@ fn meet(ours: UnixStream, child: &mut Child) -> Result<(Channel, i32)> {
     let number = i32::try_from(child.id()).context("the process' number is out of range")?;
     let channel = Channel::new(ours, MESSAGE)?;
     let life = open_life(number)?;
-    let mut sources =
-        [PollFd::new(&channel, PollFlags::IN), PollFd::new(&life, PollFlags::IN)];
+    let mut sources = [PollFd::new(&channel, PollFlags::IN), PollFd::new(&life, PollFlags::IN)];
     wait_for(&mut sources, PATIENCE)?;
     let [answers, ended] = sources.map(|source| !source.revents().is_empty());
     if ended {

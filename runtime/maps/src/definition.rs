@@ -25,6 +25,8 @@ pub mod flags {
     pub const WRONLY_PROG: u32 = 1 << 8;
     /// `BPF_F_MMAPABLE`
     pub const MMAPABLE: u32 = 1 << 10;
+    /// `BPF_F_PRESERVE_ELEMS`
+    pub const PRESERVE_ELEMS: u32 = 1 << 11;
     /// `BPF_F_INNER_MAP`
     pub const INNER_MAP: u32 = 1 << 12;
     /// All that make no difference here, or that are seen to.
@@ -37,6 +39,7 @@ pub mod flags {
         | RDONLY_PROG
         | WRONLY_PROG
         | MMAPABLE
+        | PRESERVE_ELEMS
         | INNER_MAP;
 }
 
@@ -235,9 +238,12 @@ impl Definition {
         let name = self.kind.name();
         let sizes = (self.key_size, self.value_size);
         ensure!(
+            self.flags & flags::STACK_BUILD_ID == 0,
+            "a map of type {name} with BPF_F_STACK_BUILD_ID cannot be had in an application"
+        );
+        ensure!(
             self.flags & !flags::KNOWN == 0,
-            "a map of type {name} has flags {:#x}, of which {:#x} mean nothing in an application",
-            self.flags,
+            "a map of type {name} has the flags {:#x}, which mean nothing in an application",
             self.flags & !flags::KNOWN
         );
         ensure!(self.max_entries > 0, "a map of type {name} has room for no element");

@@ -2,25 +2,23 @@
 //! Hashes, with eviction of what was not used for long or without.
 //!
 //! ```text
-//!  buckets                    nodes
-//!  ┌───────────────────┐      ┌──────────────────────────────────────┐
-//!  │ lock, head, spare │─────▶│ next, free, hash, used │ key │ value │──▶ next … ──▶ END | bucket
-//!  └───────────────────┘      └──────────────────────────────────────┘
+//!  buckets                             nodes
+//!  ┌────────────────────────────┐      ┌──────────────────────────────────────┐
+//!  │ lock, head, spare, version │─────▶│ next, free, hash, used │ key │ value │──▶ next … ──▶ 0
+//!  └────────────────────────────┘      └──────────────────────────────────────┘
 //! ```
 //!
 //! Who changes a bucket holds its lock, and whoever reads holds nothing. An update of a key that is
-//! there fills a node that is not, puts it first, and takes the old one out: so a reader finds the
-//! old value or the new one. A node that is taken out keeps its `next`, so that whoever stands on it
-//! finds his way, until it is used again: then it leads to the front of the same bucket, or to
-//! another bucket's end, which says whose it is, and the reader begins anew. The kernel's hash is
-//! like that, too.
+//! there fills a node that is not and puts it in the place of the old one by one store: a reader finds
+//! the old value or the new one. A node that is taken out keeps its `next`, so that whoever stands on
+//! it finds his way, until it is used again. Then he may miss something, or come into another bucket;
+//! but the version has changed by then, and who did not find what he looked for begins anew.
 //!
 //! A thread can be killed between any two steps. Each is one store, after which the chain is whole;
-//! at worst the same key is in it twice, of which the first counts and the other is taken out by
-//! whoever takes the lock over, or a node is in no chain and on no list. Those are found when the
-//! map seems full, by going through all of it.
+//! at worst a node is in no chain and on no list, or counted and not there. That is found when the map
+//! seems full, by going through all of it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::bytes;
 use crate::definition::update;
@@ -29,9 +27,6 @@ use crate::lock::{Held, Lock, Taken};
 use crate::processor;
 use crate::value::Shape;
 
-/// A link that ends a chain; the other bits say which bucket's it is. 0 ends one, too, in a bucket
-/// that was never used.
-const END: u32 = 1 << 31;
 /// `used`: the node is in a chain.
 const LINKED: u32 = 1;
 /// `used`: somebody looked it up since the hand came by.
@@ -40,16 +35,19 @@ const RECENT: u32 = 2;
 const TRIES: u32 = 100;
 
 /// A bucket. All zero, it is empty.
-#[repr(C)]
+#[repr(C, align(32))]
 pub(crate) struct Bucket {
     lock: Lock,
-    /// The first node.
+    /// The link to the first node.
     head: AtomicU32,
     /// A node that is in no chain, for the next one who needs one here.
     spare: AtomicU32,
+    /// Counts what was taken out.
+    version: AtomicU32,
 }
 
-/// What a node begins with. The key follows, and the value or values.
+/// What a node begins with. The key follows, and the value or values. A link to a node is its number,
+/// from 1 on; 0 ends a chain.
 #[repr(C)]
 pub(crate) struct Node {
     next: AtomicU32,
@@ -201,25 +199,25 @@ impl Hash {
         let hash = unsafe { self.hash(key) };
         let bucket = self.bucket(hash);
         for _ in 0..TRIES {
+            let version = bucket.version.load(Ordering::Acquire);
             // SAFETY: as the caller vouches.
-            match unsafe { self.walk(bucket, hash, key) } {
-                Ok(found) => return Some(found.node),
-                Err(end) if self.is_end(end, hash) => return None,
-                Err(_) => {}
+            let found = unsafe { self.walk(bucket, hash, key) };
+            if let Some(found) = found {
+                return Some(found.node);
+            }
+            // What the walk saw was written before the version is read.
+            fence(Ordering::Acquire);
+            if bucket.version.load(Ordering::Relaxed) == version {
+                return None;
             }
         }
         // Never so far; but then nobody changes anything meanwhile.
         let _held = bucket.lock.take().ok()?;
         // SAFETY: as the caller vouches.
-        unsafe { self.walk(bucket, hash, key) }.ok().map(|found| found.node)
+        unsafe { self.walk(bucket, hash, key) }.map(|found| found.node)
     }
 
-    #[inline]
-    fn is_end(&self, link: u32, hash: u32) -> bool {
-        link == 0 || link == END | (hash & self.mask)
-    }
-
-    /// Looks through a chain; the error is the link at its end.
+    /// Looks through a chain.
     ///
     /// # Safety
     ///
@@ -230,30 +228,31 @@ impl Hash {
         bucket: &'a Bucket,
         hash: u32,
         key: *const u8,
-    ) -> Result<Found<'a>, u32> {
+    ) -> Option<Found<'a>> {
         let mut before = None;
         let mut link = bucket.head.load(Ordering::Acquire);
         // No chain is longer, unless somebody destroyed it.
         for _ in 0..=self.total {
-            let Some(node) = self.node(link) else { return Err(link) };
+            let node = self.node(link)?;
             if node.hash.load(Ordering::Relaxed) == hash
                 // SAFETY: as the caller vouches, and a node has a key.
                 && unsafe { bytes::equal(self.key(node), key, self.key_size) }
             {
-                return Ok(Found { link, node, before });
+                return Some(Found { link, node, before });
             }
             before = Some(node);
             link = node.next.load(Ordering::Acquire);
         }
-        Err(0)
+        None
     }
 
-    /// Takes a bucket's lock, and sets right what the dead left.
+    /// Takes a bucket's lock. Whatever the dead left there is whole; what they took is looked for when
+    /// it is missed.
     #[inline]
-    fn lock<'a>(&self, bucket: &'a Bucket, number: u32) -> Result<Held<'a>, Errno> {
+    fn lock<'a>(&self, bucket: &'a Bucket) -> Result<Held<'a>, Errno> {
         let held = bucket.lock.take()?;
         if held.taken == Taken::FromTheDead {
-            self.repair(bucket, number);
+            self.state().deaths.fetch_add(1, Ordering::Relaxed);
         }
         Ok(held)
     }
@@ -280,9 +279,9 @@ impl Hash {
         let bucket = self.bucket(hash);
         // Each round but the first comes after something was evicted, which others may have taken.
         for _ in 0..TRIES {
-            let held = self.lock(bucket, hash & self.mask)?;
+            let held = self.lock(bucket)?;
             // SAFETY: as the caller vouches.
-            let found = unsafe { self.walk(bucket, hash, key) }.ok();
+            let found = unsafe { self.walk(bucket, hash, key) };
             match found {
                 Some(_) if flags & update::NOEXIST != 0 => return Err(Errno::EXIST),
                 None if flags & update::EXIST != 0 => return Err(Errno::NO_ENTRY),
@@ -316,10 +315,13 @@ impl Hash {
             node.hash.store(hash, Ordering::Relaxed);
             let recent = found.map_or(0, |_| RECENT);
             node.used.store(LINKED | recent, Ordering::Relaxed);
-            self.put_first(bucket, hash & self.mask, node, link);
-            if let Some(mut old) = found {
-                old.before = old.before.or(Some(node));
-                self.take_out(bucket, old);
+            match found {
+                Some(old) => self.replace(bucket, old, node, link),
+                None => {
+                    let head = bucket.head.load(Ordering::Relaxed);
+                    node.next.store(head, Ordering::Relaxed);
+                    bucket.head.store(link, Ordering::Release);
+                }
             }
             return Ok(());
         }
@@ -386,31 +388,37 @@ impl Hash {
         // SAFETY: as the caller vouches.
         let hash = unsafe { self.hash(key) };
         let bucket = self.bucket(hash);
-        let _held = self.lock(bucket, hash & self.mask)?;
+        let _held = self.lock(bucket)?;
         // SAFETY: as the caller vouches.
-        let found = unsafe { self.walk(bucket, hash, key) }.map_err(|_| Errno::NO_ENTRY)?;
+        let found = unsafe { self.walk(bucket, hash, key) }.ok_or(Errno::NO_ENTRY)?;
         seen(self.values(found.node));
         self.take_out(bucket, found);
         self.count_one_less();
         Ok(())
     }
 
-    /// The lock is held.
+    /// Puts a node in the place of another. The lock is held.
     #[inline]
-    fn put_first(&self, bucket: &Bucket, number: u32, node: &Node, link: u32) {
-        let head = bucket.head.load(Ordering::Relaxed);
-        let next = if head == 0 { END | number } else { head };
-        node.next.store(next, Ordering::Release);
-        bucket.head.store(link, Ordering::Release);
+    fn replace(&self, bucket: &Bucket, old: Found<'_>, node: &Node, link: u32) {
+        node.next.store(old.node.next.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.lead(bucket, old, link);
     }
 
-    /// The lock is held.
+    /// Takes a node out. The lock is held.
     #[inline]
     fn take_out(&self, bucket: &Bucket, found: Found<'_>) {
-        let next = found.node.next.load(Ordering::Relaxed);
-        let place = found.before.map_or(&bucket.head, |before| &before.next);
-        place.store(next, Ordering::Release);
-        self.give_back(bucket, found.node, found.link);
+        self.lead(bucket, found, found.node.next.load(Ordering::Relaxed));
+    }
+
+    /// Has what led to a node lead somewhere else, and takes the node back. The lock is held.
+    #[inline]
+    fn lead(&self, bucket: &Bucket, old: Found<'_>, link: u32) {
+        // Before anybody can miss it.
+        let version = bucket.version.load(Ordering::Relaxed);
+        bucket.version.store(version.wrapping_add(1), Ordering::Relaxed);
+        let place = old.before.map_or(&bucket.head, |before| &before.next);
+        place.store(link, Ordering::Release);
+        self.give_back(bucket, old.node, old.link);
     }
 
     /// The lock is held, and the node in no chain.
@@ -530,7 +538,7 @@ impl Hash {
             }
             let hash = node.hash.load(Ordering::Relaxed);
             let bucket = self.bucket(hash);
-            let Ok(_held) = self.lock(bucket, hash & self.mask) else { continue };
+            let Ok(_held) = self.lock(bucket) else { continue };
             if let Some(found) = self.find_link(bucket, link) {
                 self.take_out(bucket, found);
                 self.count_one_less();
@@ -559,35 +567,6 @@ impl Hash {
         std::iter::from_fn(next).take(self.total as usize)
     }
 
-    /// Sets right what whoever held the lock may have left: a key that is there twice, or a spare
-    /// node that is in the chain. The lock is held.
-    #[cold]
-    fn repair(&self, bucket: &Bucket, number: u32) {
-        self.state().deaths.fetch_add(1, Ordering::Relaxed);
-        let spare = bucket.spare.load(Ordering::Relaxed);
-        if self.find_link(bucket, spare).is_some() {
-            bucket.spare.store(0, Ordering::Relaxed);
-        }
-        let mut place = 0;
-        while let Some(first) = self.chain(bucket).nth(place) {
-            first.node.used.fetch_or(LINKED, Ordering::Relaxed);
-            let again = self.chain(bucket).skip(place + 1).find(|found| {
-                found.node.hash.load(Ordering::Relaxed) == first.node.hash.load(Ordering::Relaxed)
-                    // SAFETY: nodes have keys.
-                    && unsafe {
-                        bytes::equal(self.key(found.node), self.key(first.node), self.key_size)
-                    }
-            });
-            match again {
-                Some(again) => self.take_out(bucket, again),
-                None => place += 1,
-            }
-        }
-        if bucket.head.load(Ordering::Relaxed) == 0 {
-            bucket.head.store(END | number, Ordering::Release);
-        }
-    }
-
     fn has_left_locks(&self) -> bool {
         (0..=self.mask).any(|number| self.bucket(number).lock.is_left_behind())
     }
@@ -599,7 +578,7 @@ impl Hash {
         let state = self.state();
         let mut locked = 0;
         while locked <= self.mask {
-            match self.lock(self.bucket(locked), locked) {
+            match self.lock(self.bucket(locked)) {
                 // It is let go of below: there is no room here for that many.
                 Ok(held) => std::mem::forget(held),
                 Err(_) => break,
@@ -661,7 +640,7 @@ impl Hash {
     /// that write to a value directly. If the lock cannot be had they may change.
     pub(crate) fn each_of(&self, number: u32, mut each: impl FnMut(*const u8, *const u8)) {
         let bucket = self.bucket(number);
-        let _held = self.lock(bucket, number);
+        let _held = self.lock(bucket);
         for found in self.chain(bucket) {
             each(self.key(found.node), self.values(found.node));
         }
@@ -694,13 +673,13 @@ impl Hash {
         // SAFETY: as the caller vouches.
         let hash = unsafe { self.hash(key) };
         let bucket = self.bucket(hash);
-        let _held = self.lock(bucket, hash & self.mask);
+        let _held = self.lock(bucket);
         // SAFETY: as the caller vouches.
         let found = unsafe { self.walk(bucket, hash, key) };
-        if let Ok(found) = found {
+        if let Some(found) = found {
             seen(self.values(found.node));
         }
-        found.is_ok()
+        found.is_some()
     }
 }
 

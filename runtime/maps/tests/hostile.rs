@@ -165,7 +165,7 @@ fn free_locks(file: &File, kind: MapKind, max: u32) {
     match kind {
         kind if kind.is_hash() => {
             for bucket in 0..u64::from(max.next_power_of_two()) {
-                file.write_all_at(&[0; 8], 4096 + 16 * bucket).unwrap();
+                file.write_all_at(&[0; 8], 4096 + 32 * bucket).unwrap();
             }
         }
         MapKind::RingBuffer => file.write_all_at(&[0; 8], 1024 + 64).unwrap(),

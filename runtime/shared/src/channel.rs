@@ -54,8 +54,8 @@ impl Channel {
     /// Sends a message.
     pub fn send(&self, message: &[u8], descriptor: Option<BorrowedFd<'_>>) -> Result<()> {
         let length = u32::try_from(message.len()).ok().filter(|length| *length <= LONGEST);
-        let length = length
-            .with_context(|| format!("a message of {} bytes is too long", message.len()))?;
+        let length =
+            length.with_context(|| format!("a message of {} bytes is too long", message.len()))?;
         let mut bytes = length.to_le_bytes().to_vec();
         bytes.extend(message);
         self.write(&bytes, descriptor)

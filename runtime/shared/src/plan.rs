@@ -117,9 +117,8 @@ impl Plan {
         let original = reader.bytes(JUMP)?.to_vec();
         let replacement = reader.bytes(JUMP)?.to_vec();
         let code = reader.bytes(LONGEST_CODE)?.to_vec();
-        let moved = reader.list(JUMP, |reader| {
-            Ok(Moved { from: reader.number()?, to: reader.number()? })
-        })?;
+        let moved = reader
+            .list(JUMP, |reader| Ok(Moved { from: reader.number()?, to: reader.number()? }))?;
         reader.end()?;
         let plan = Self {
             point,

@@ -119,18 +119,11 @@ pub(crate) struct KernelProgram(OwnedFd);
 impl KernelProgram {
     pub(crate) fn new(instructions: &[u64]) -> Self {
         const SOCKET_FILTER: u32 = 1;
-        let mut log = vec![0u8; 1 << 16];
         let mut attributes = Attributes::default();
         attributes[0] = pair(SOCKET_FILTER, instructions.len() as u32);
         attributes[1] = instructions.as_ptr().addr() as u64;
         attributes[2] = c"GPL".as_ptr().addr() as u64;
-        attributes[3] = pair(1, log.len() as u32);
-        attributes[4] = log.as_mut_ptr().addr() as u64;
-        let answer = bpf(PROG_LOAD, &mut attributes);
-        if answer.is_err() {
-            println!("{}", String::from_utf8_lossy(&log));
-        }
-        Self(owned(answer, "loading a program"))
+        Self(owned(bpf(PROG_LOAD, &mut attributes), "loading a program"))
     }
 
     /// How many nanoseconds a run takes.
