@@ -182,8 +182,11 @@ pub fn run(
     if request.duration.is_none() && !request.detach {
         note(&format!("process {pid} runs the extension {name}; Ctrl-C takes it out"));
     }
-    // One that was started here begins with this.
-    agent.resume()?;
+    // One that was started here begins with this, and may have ended before it is answered.
+    let resumed = agent.resume();
+    if resumed.is_err() && agent.ended(session::LAST_MOMENTS)?.is_none() {
+        resumed?;
+    }
     if request.detach {
         agent.leave();
         return Ok(None);
