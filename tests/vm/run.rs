@@ -67,7 +67,7 @@ fn what_ends_early_leaves_nothing() -> Result<()> {
 fn run_object(program: &str, arguments: &[&str]) -> Result<Output> {
     let object = format!("bpf/{program}.bpf.o");
     let app = format!("examples/{HOST}");
-    loader([&["run", &object, "--app", &app], arguments].concat())
+    loader([&["run", &object, "--app", &app][..], arguments].concat())
 }
 
 /// Fails unless the host printed what it does with an extension that acquires and releases.
