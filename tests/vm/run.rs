@@ -30,7 +30,8 @@ pub(crate) fn trials(maker: Maker) -> Vec<Trial> {
         })
     };
     let mut trials: Vec<Trial> = tests.map(with_module).into();
-    trials.push(trial("run::what ends early leaves nothing behind", what_ends_early_leaves_nothing));
+    trials
+        .push(trial("run::what ends early leaves nothing behind", what_ends_early_leaves_nothing));
     trials
 }
 
