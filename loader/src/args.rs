@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use ufunc_loader::TypeOptions;
 
 /// Has the kernel's verifier judge eBPF extensions of an application.
 #[derive(Debug, Parser)]
@@ -82,11 +83,41 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "btf")]
     pub(crate) app: Vec<PathBuf>,
 
+    /// Judge only this program of the object; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Vec<String>,
+
+    /// Print one JSON document instead of text (docs/json.md describes it)
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print the verifier's numbers as veristat does with -o csv, a line for each program
+    #[arg(long, conflicts_with_all = ["json", "log"])]
+    pub(crate) csv: bool,
+
+    /// How much of the verifier's log to show of programs that are not accepted: full, short or
+    /// none [default: none; full with --json or -v]
+    #[arg(long, value_enum, value_name = "HOW-MUCH", hide_possible_values = true)]
+    pub(crate) log: Option<LogMode>,
+
+    /// Have the verifier log every path, and show whose types the programs are fitted to and what
+    /// libbpf says (on stderr)
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
+}
+
+/// Where types come from that programs are fitted to (CO-RE).
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Types")]
+pub(crate) struct TypeArgs {
     /// Take the application's types from FILE, not from its debug information
     ///
     /// FILE is BTF, or an ELF file with BTF, of the application alone or with a kernel's (from
     /// ufunc-gen btf and ufunc-gen merge, pahole, bpftool). Of several types of one name the last
-    /// counts. --app is then needed only for ufuncs.
+    /// counts. --app is then needed only for ufuncs, and for where programs go.
     #[arg(long, value_name = "FILE")]
     pub(crate) btf: Option<PathBuf>,
 
@@ -110,28 +141,19 @@ pub(crate) struct VerifyArgs {
     /// By default it is kept, by build-id, in $XDG_CACHE_HOME/ufunc or ~/.cache/ufunc.
     #[arg(long)]
     pub(crate) no_cache: bool,
+}
 
-    /// Judge only this program of the object; may be given several times [default: all]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) program: Vec<String>,
-
-    /// Print one JSON document instead of text (docs/json.md describes it)
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// Print the verifier's numbers as veristat does with -o csv, a line for each program
-    #[arg(long, conflicts_with_all = ["json", "log"])]
-    pub(crate) csv: bool,
-
-    /// How much of the verifier's log to show of programs that are not accepted: full, short or
-    /// none [default: none; full with --json or -v]
-    #[arg(long, value_enum, value_name = "HOW-MUCH", hide_possible_values = true)]
-    pub(crate) log: Option<LogMode>,
-
-    /// Have the verifier log every path, and show whose types the programs are fitted to and what
-    /// libbpf says (on stderr)
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
+impl TypeArgs {
+    /// The same for the library.
+    pub(crate) fn options(&self) -> TypeOptions<'_> {
+        TypeOptions {
+            btf: self.btf.as_deref(),
+            vmlinux: self.vmlinux.as_deref(),
+            debug_dirs: &self.debug_dir,
+            prefer_kernel: self.prefer == Preference::Kernel,
+            cache: !self.no_cache,
+        }
+    }
 }
 
 /// What `loader attach` is given.
@@ -168,6 +190,11 @@ pub(crate) struct AttachArgs {
     /// Only this program of the object; may be given several times [default: all]
     #[arg(long, value_name = "NAME")]
     pub(crate) program: Vec<String>,
+
+    /// The map that programs in SEC("iter/bpf_map_elem") go through: one of the object's, or the
+    /// file where it is pinned
+    #[arg(long, value_name = "MAP|FILE")]
+    pub(crate) map: Option<String>,
 
     /// What bpf_get_attach_cookie() returns to the programs
     #[arg(long, value_name = "NUMBER", value_parser = number)]
@@ -212,6 +239,9 @@ pub(crate) struct AttachArgs {
     /// Show what libbpf says (on stderr)
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
 }
 
 /// What `loader run` is given.
@@ -287,9 +317,12 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Show what libbpf says, and how each function is changed (on stderr)
+    /// Show what libbpf says (on stderr)
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
 
     /// Arguments of the application
     #[arg(last = true, value_name = "ARGS", conflicts_with = "pid")]
@@ -352,6 +385,9 @@ pub(crate) struct BundleArgs {
     /// Show what libbpf says (on stderr)
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
 }
 
 /// What `loader list` is given.

@@ -29,7 +29,8 @@ use crate::probe::is_user_probe;
 use crate::report::list;
 
 use built::{Built, Origin, View, Why};
-pub(crate) use sources::{Sources, check_btf};
+pub(crate) use sources::Sources;
+pub use sources::TypeOptions;
 
 /// What is known of the types that an object's programs name.
 #[derive(Debug)]
@@ -64,7 +65,11 @@ impl HostTypes {
                 Err(error) => State::Unknown(format!("{error:#}")),
             },
         };
-        HostTypes { state, hosts: sources.labels(), kernel: sources.vmlinux.map(Path::to_owned) }
+        HostTypes {
+            state,
+            hosts: sources.labels(),
+            kernel: sources.options.vmlinux.map(Path::to_owned),
+        }
     }
 
     /// The file from which libbpf is to take the types for a program in `section`; `None` if those

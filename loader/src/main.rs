@@ -15,8 +15,8 @@ use ufunc_loader::verifier_log::VerifierLog;
 use ufunc_loader::{Request, doctor, links, run, verify};
 
 use args::{
-    Args, AttachArgs, BundleArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, Preference,
-    RunArgs, StopArgs, VerifyArgs,
+    Args, AttachArgs, BundleArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, RunArgs,
+    StopArgs, VerifyArgs,
 };
 
 /// Lines of the log that `--log short` shows.
@@ -47,11 +47,7 @@ fn run_verify(args: &VerifyArgs) -> u8 {
         object: &args.object,
         programs: &args.program,
         apps: &args.app,
-        btf: args.btf.as_deref(),
-        vmlinux: args.vmlinux.as_deref(),
-        debug_dirs: &args.debug_dir,
-        prefer_kernel: args.prefer == Preference::Kernel,
-        cache: !args.no_cache,
+        types: args.types.options(),
         verbose: args.verbose,
     });
     name_command(&mut reports);
@@ -76,9 +72,11 @@ fn run_attach(args: &AttachArgs) -> u8 {
     let request = AttachRequest {
         object: &args.object,
         apps: &args.app,
+        types: args.types.options(),
         pid: args.pid,
         func: args.func.as_deref(),
         programs: &args.program,
+        map: args.map.as_deref(),
         cookie: args.cookie,
         frequency: args.frequency,
         duration: args.duration,
@@ -105,6 +103,7 @@ fn run_run(args: &RunArgs) -> u8 {
             func: args.func.as_deref(),
             programs: &args.program,
             cookie: args.cookie,
+            types: args.types.options(),
         }),
         // clap wants one of them.
         (None, None) => return FAILED,
@@ -137,6 +136,7 @@ fn run_bundle(args: &BundleArgs) -> u8 {
             func: args.func.as_deref(),
             programs: &args.program,
             cookie: args.cookie,
+            types: args.types.options(),
         },
         apps: &args.app,
         output: &args.output,

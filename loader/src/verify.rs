@@ -9,12 +9,11 @@ use ufunc_gen::kernel::SYSFS_BTF;
 use ufunc_gen::metadata::Role;
 
 use crate::attempt::{self, Attempt, Outcome, Program, log_level};
-use crate::cache::Cache;
 use crate::capability;
 use crate::combination::combinations;
 use crate::explain::{self, Case, Unjudged};
 use crate::host::App;
-use crate::host_types::{self, HostTypes, Sources};
+use crate::host_types::{HostTypes, Sources, TypeOptions};
 use crate::layout;
 use crate::map_memory::TooLarge;
 use crate::messages::{self, Detail, Level};
@@ -36,17 +35,8 @@ pub struct Request<'a> {
     /// The applications that it extends, and their shared libraries. Executables are alternatives
     /// to each other, as are libraries of one SONAME: every combination is judged.
     pub apps: &'a [PathBuf],
-    /// Where the types of applications come from, in place of debug information. Without it there
-    /// must be an application.
-    pub btf: Option<&'a Path>,
-    /// Where the kernel's types come from, if not from the running kernel.
-    pub vmlinux: Option<&'a Path>,
-    /// Where separate debug files are looked for first.
-    pub debug_dirs: &'a [PathBuf],
-    /// Whether a name that application and kernel have means the kernel's type.
-    pub prefer_kernel: bool,
-    /// Whether what is found out about applications may be kept for the next time.
-    pub cache: bool,
+    /// Where types come from. Without BTF there must be an application.
+    pub types: TypeOptions<'a>,
     /// Names of the programs to judge; all of the object's if it is empty.
     pub programs: &'a [String],
     /// Whether to keep all that libbpf and the verifier have to say.
@@ -60,7 +50,7 @@ pub struct Request<'a> {
 pub fn verify(request: &Request<'_>) -> Vec<Report> {
     let report = |apps: Vec<&Path>| Report {
         hosts: apps.into_iter().map(HostReport::new).collect(),
-        btf: request.btf.map(Path::to_owned),
+        btf: request.types.btf.map(Path::to_owned),
         object: request.object.to_owned(),
         module: None,
         types: Vec::new(),
@@ -78,9 +68,7 @@ pub fn verify(request: &Request<'_>) -> Vec<Report> {
         Err(failure) => return unjudged(failure),
     };
     let all = Object::open(request).and_then(|object| {
-        for file in [request.btf, request.vmlinux].into_iter().flatten() {
-            host_types::check_btf(file).map_err(at(Stage::Open))?;
-        }
+        request.types.check().map_err(at(Stage::Open))?;
         let combinations = combinations(&apps).map_err(at(Stage::Open))?;
         ensure_one_meaning(request, &combinations).map_err(at(Stage::Open))?;
         Ok((object, combinations))
@@ -111,7 +99,7 @@ fn open_apps(request: &Request<'_>) -> Result<Vec<App>, Failure> {
 
 /// The types in one file are those of one version of the application.
 fn ensure_one_meaning(request: &Request<'_>, combinations: &[Vec<&App>]) -> Result<()> {
-    if let (Some(btf), true) = (request.btf, combinations.len() > 1) {
+    if let (Some(btf), true) = (request.types.btf, combinations.len() > 1) {
         bail!(
             "{} has the types of one application, and --app names several that cannot run together; judge one of them at a time",
             btf.display()
@@ -147,15 +135,8 @@ fn judge(
     report.module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, apps)
         .map_err(at(Stage::Kfunc))?;
     capability::check().map_err(at(Stage::Verification))?;
-    let cache = Cache::of_user().filter(|_| request.cache);
-    let sources = Sources {
-        hosts: apps,
-        btf: request.btf,
-        vmlinux: request.vmlinux,
-        debug_dirs: request.debug_dirs,
-        prefer_kernel: request.prefer_kernel,
-        cache: cache.as_ref(),
-    };
+    let cache = request.types.open_cache();
+    let sources = Sources { hosts: apps, options: request.types, cache: cache.as_ref() };
     let types = HostTypes::read(&sources, object);
     report.warnings = types.warnings();
     if request.verbose {

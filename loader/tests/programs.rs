@@ -88,10 +88,16 @@ fn obstacle(checkout: &Path, program: &Program) -> Result<Option<Obstacle>> {
     if calls_ufuncs {
         return Ok(Some(Obstacle { needs: "the module", is_for_verdicts: true }));
     }
-    let is_kprobe = ["SEC(\"kprobe/", "SEC(\"kretprobe/"].iter().any(|sec| source.contains(sec));
+    let is_kprobe = ["SEC(\"kprobe", "SEC(\"kretprobe"].iter().any(|sec| source.contains(sec));
     let has_kprobes = Path::new("/sys/bus/event_source/devices/kprobe").exists();
     if is_kprobe && !has_kprobes {
         return Ok(Some(Obstacle { needs: "a kernel with kprobes", is_for_verdicts: false }));
+    }
+    let injects =
+        std::fs::read_to_string("/proc/kallsyms")?.contains("within_error_injection_list");
+    if source.contains("SEC(\"fmod_ret") && !injects {
+        let needs = "a kernel with CONFIG_FUNCTION_ERROR_INJECTION";
+        return Ok(Some(Obstacle { needs, is_for_verdicts: true }));
     }
     Ok(None)
 }

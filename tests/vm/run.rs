@@ -3,13 +3,13 @@
 //! into the application.
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
 use ufunc_tests::running::Host;
 
-use crate::guest::{Maker, checkout, loader, run, setup, text, trial};
+use crate::guest::{Maker, Module, checkout, loader, run, setup, text, trial};
 
 const HOST: &str = "btf-base-complete";
 
@@ -29,13 +29,46 @@ pub(crate) fn trials(maker: Maker) -> Vec<Trial> {
             module.unload()
         })
     };
-    tests.map(with_module).into()
+    let mut trials: Vec<Trial> = tests.map(with_module).into();
+    trials
+        .push(trial("run::what ends early leaves nothing behind", what_ends_early_leaves_nothing));
+    trials
+}
+
+/// An extension calls a function of the host that leaves by longjmp, a hundred times, each time with
+/// an object in its hands.
+fn what_ends_early_leaves_nothing() -> Result<()> {
+    let data = checkout().join("tests/vm/data");
+    let folder = std::env::temp_dir();
+    let (app, object) = (folder.join("leaves"), folder.join("leaves.bpf.o"));
+    let include = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);
+    let succeed = |command: &mut Command| -> Result<()> {
+        let output = run(command)?;
+        ensure!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+        Ok(())
+    };
+    let mut cc = Command::new("cc");
+    succeed(cc.args(["-g", "-O1", "-Wl,--build-id", "-o"]).arg(&app).arg(data.join("leaves.c")))?;
+    let mut clang = Command::new("clang");
+    clang.args(["--target=bpfel", "-g", "-O2", "-I", &include, "-c", "-o"]).arg(&object);
+    succeed(clang.arg(data.join("leaves.bpf.c")))?;
+    let module = folder.join("leaves.ko");
+    let mut ko = Command::new(checkout().join("target/debug/ufunc-gen"));
+    ko.arg("ko").arg(&app).arg("--policy").arg(data.join("leaves.toml"));
+    succeed(ko.arg("-o").arg(&module))?;
+    let module = Module::insmod(&module)?;
+    let mut command = crate::guest::loader_command();
+    let output = run(command.arg("run").arg(&object).arg("--app").arg(&app))?;
+    let (printed, errors) = (text(&output.stdout), text(&output.stderr));
+    ensure!(output.status.success(), "{}: {printed}{errors}", output.status);
+    ensure!(printed.contains("held at most 1"), "{printed}");
+    module.unload()
 }
 
 fn run_object(program: &str, arguments: &[&str]) -> Result<Output> {
     let object = format!("bpf/{program}.bpf.o");
     let app = format!("examples/{HOST}");
-    loader([&["run", &object, "--app", &app], arguments].concat())
+    loader([&["run", &object, "--app", &app][..], arguments].concat())
 }
 
 /// Fails unless the host printed what it does with an extension that acquires and releases.
@@ -95,7 +128,7 @@ fn a_bundle_needs_no_module() -> Result<()> {
     let output = loader(arguments)?;
     ensure!(output.status.success(), "{}", text(&output.stderr));
     // Gone, as on a machine that never had it.
-    run(std::process::Command::new("rmmod").arg("ufunc"))?;
+    run(Command::new("rmmod").arg("ufunc"))?;
     let output = loader(["run", "--bundle", &bundle, "--app", &app, "--", "1"])?;
     let (printed, errors) = (text(&output.stdout), text(&output.stderr));
     ensure!(output.status.success(), "{}: {printed}{errors}", output.status);

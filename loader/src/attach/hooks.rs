@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
-use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, IntoRawFd as _, OwnedFd};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use libbpf_rs::{
-    Iter, KprobeMultiOpts, KprobeOpts, Link, PerfEventOpts, ProgramMut, RawTracepointOpts,
-    UprobeMultiOpts, UprobeOpts,
+    Iter, KprobeMultiOpts, KprobeOpts, Link, MapHandle, PerfEventOpts, ProgramMut,
+    RawTracepointOpts, UprobeMultiOpts, UprobeOpts,
 };
 
 use super::load::Loaded;
@@ -114,7 +114,7 @@ fn links(
         }
         Target::Kernel { completed } => {
             let target = completed.as_deref().unwrap_or(&planned.section.target);
-            in_kernel(request.cookie, planned, program, target).map(|link| vec![link])
+            in_kernel(request, planned, program, loaded, target).map(|link| vec![link])
         }
     }
 }
@@ -150,11 +150,13 @@ fn in_binary(
 
 /// Attaches to the hook `target` of the kernel.
 fn in_kernel(
-    cookie: Option<u64>,
+    request: &AttachRequest<'_>,
     planned: &Planned,
     program: &ProgramMut<'_>,
+    loaded: &Loaded,
     target: &str,
 ) -> Result<Link> {
+    let cookie = request.cookie;
     let is_completed = planned.completed_target().is_some();
     let no_cookie = || match cookie {
         Some(_) => Err(anyhow!("programs in SEC(\"{}\") get no cookie", planned.section.kind)),
@@ -199,6 +201,13 @@ fn in_kernel(
             };
             Ok(program.attach_kprobe_multi_with_opts(options)?)
         }
+        Hook::Iterator if goes_through_a_map(target) => {
+            no_cookie()?;
+            let name = request.map.with_context(|| {
+                format!("an iterator in SEC(\"iter/{target}\") goes through one map; say which with --map")
+            })?;
+            Ok(program.attach_iter(chosen_map(loaded, name)?.as_fd())?)
+        }
         Hook::Tracing if cookie.is_some() => raw::attach_trace(program, cookie.unwrap_or(0)),
         Hook::Lsm if is_completed => {
             no_cookie()?;
@@ -209,6 +218,20 @@ fn in_kernel(
             Ok(program.attach()?)
         }
     }
+}
+
+/// Whether an iterator's program is given the elements of one map, by what its section says.
+pub(crate) fn goes_through_a_map(target: &str) -> bool {
+    matches!(target, "bpf_map_elem" | "bpf_sk_storage_map")
+}
+
+/// The map that `--map` means: one of the object's, or one that is pinned.
+fn chosen_map(loaded: &Loaded, name: &str) -> Result<MapHandle> {
+    if name.contains('/') {
+        return MapHandle::from_pinned_path(name)
+            .with_context(|| format!("failed to open the pinned map {name}"));
+    }
+    Ok(MapHandle::try_from(&loaded.map(name)?)?)
 }
 
 /// The functions of the kernel that `pattern` fits and that can be probed.

@@ -41,10 +41,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
 use ufunc_gen::kernel::SYSFS_BTF;
 
-use crate::cache::Cache;
 use crate::capability;
 use crate::host::App;
-use crate::host_types::{HostTypes, Sources};
+use crate::host_types::{HostTypes, Sources, TypeOptions};
 use crate::messages::Detail;
 use crate::modules;
 use crate::object::BpfObject;
@@ -66,12 +65,16 @@ pub struct AttachRequest<'a> {
     pub object: &'a Path,
     /// The application, and its libraries.
     pub apps: &'a [PathBuf],
+    /// Where types come from.
+    pub types: TypeOptions<'a>,
     /// The only process in which programs run.
     pub pid: Option<i32>,
     /// Where programs go whose section does not say it.
     pub func: Option<&'a str>,
     /// The programs; all if there are none.
     pub programs: &'a [String],
+    /// The map that iterators over the elements of a map go through.
+    pub map: Option<&'a str>,
     /// What the programs get as their cookie.
     pub cookie: Option<u64>,
     /// Runs per second on each processor of programs in `SEC("perf_event")`.
@@ -119,6 +122,7 @@ pub fn attach(
     note: &mut dyn FnMut(&str),
 ) -> Result<(), AttachError> {
     let object = BpfObject::open(request.object)?;
+    request.types.check()?;
     let apps = find_apps(request)?;
     let request = &AttachRequest { apps: &apps, ..*request };
     let plan = Plan::new(request, &object)?;
@@ -179,6 +183,8 @@ pub(crate) struct Prepared {
     pub(crate) module: Option<modules::LoadedModule>,
     /// The applications whose types count.
     pub(crate) apps: Vec<App>,
+    /// The names of the kfuncs that they may call.
+    pub(crate) kfuncs: Vec<String>,
 }
 
 /// Loads the programs.
@@ -191,15 +197,8 @@ pub(crate) fn load_object(
     let apps = applications(request, plan)?;
     let hosts: Vec<&App> = apps.iter().collect();
     let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &hosts)?;
-    let cache = Cache::of_user();
-    let sources = Sources {
-        hosts: &hosts,
-        btf: None,
-        vmlinux: None,
-        debug_dirs: &[],
-        prefer_kernel: false,
-        cache: cache.as_ref(),
-    };
+    let cache = request.types.open_cache();
+    let sources = Sources { hosts: &hosts, options: request.types, cache: cache.as_ref() };
     // Programs on the kernel's hooks are not fitted to the application's types.
     let is_user = plan.programs.iter().any(|planned| planned.section.is_user());
     let types = is_user.then(|| HostTypes::read(&sources, object));
@@ -217,7 +216,8 @@ pub(crate) fn load_object(
             note(&format!("libbpf: {line}"));
         }
     }
-    Ok(Prepared { loaded, module, apps })
+    let kfuncs = object.kfuncs.iter().map(|kfunc| kfunc.name.clone()).collect();
+    Ok(Prepared { loaded, module, apps, kfuncs })
 }
 
 /// What is seen of the attached programs.
@@ -339,11 +339,7 @@ fn explain_refused(
         object: request.object,
         programs: &programs,
         apps: &paths,
-        btf: None,
-        vmlinux: None,
-        debug_dirs: &[],
-        prefer_kernel: false,
-        cache: true,
+        types: request.types,
         verbose: false,
     });
     // What --func completes, `verify` does not know of.

@@ -29,19 +29,40 @@ use crate::probe::Probe;
 /// Where the kernel shows, among other things, its build-id.
 const KERNEL_NOTES: &str = "/sys/kernel/notes";
 
+/// Where the user wants the types to come from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TypeOptions<'a> {
+    /// BTF that is used in place of the applications' debug information.
+    pub btf: Option<&'a Path>,
+    /// The kernel's types, if not those of the running kernel.
+    pub vmlinux: Option<&'a Path>,
+    /// Where separate debug files are looked for first.
+    pub debug_dirs: &'a [PathBuf],
+    /// Whether a name that application and kernel have means the kernel's type.
+    pub prefer_kernel: bool,
+    /// Whether what is found out about applications may be used again, and kept for the next time.
+    pub cache: bool,
+}
+
+impl TypeOptions<'_> {
+    /// Fails for a file that has no BTF.
+    pub(crate) fn check(&self) -> Result<()> {
+        [self.btf, self.vmlinux].into_iter().flatten().try_for_each(check_btf)
+    }
+
+    /// Where results are kept, if they are.
+    pub(crate) fn open_cache(&self) -> Option<Cache> {
+        self.cache.then(Cache::of_user).flatten()
+    }
+}
+
 /// Where the types come from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sources<'a> {
     /// The application and its libraries, in the order in which they were given.
     pub(crate) hosts: &'a [&'a App],
-    /// BTF that is used instead of their debug information.
-    pub(crate) btf: Option<&'a Path>,
-    /// The kernel's types, if not those of the running one.
-    pub(crate) vmlinux: Option<&'a Path>,
-    /// Where separate debug files are looked for first.
-    pub(crate) debug_dirs: &'a [PathBuf],
-    /// Whether a name that hosts and kernel have means the kernel's type.
-    pub(crate) prefer_kernel: bool,
+    /// What the user wants.
+    pub(crate) options: TypeOptions<'a>,
     /// Where results are kept.
     pub(crate) cache: Option<&'a Cache>,
 }
@@ -50,7 +71,7 @@ impl Sources<'_> {
     /// What the hosts are called in messages, by their places.
     pub(super) fn labels(&self) -> Vec<String> {
         let shown = |path: &Path| path.display().to_string();
-        match self.btf {
+        match self.options.btf {
             Some(btf) => vec![shown(btf)],
             None => self.hosts.iter().map(|app| shown(&app.path)).collect(),
         }
@@ -74,7 +95,7 @@ impl Sources<'_> {
 
     /// All that the result depends on, in words; `None` if there is no telling files apart.
     fn key(&self, fitting: &Fitting, sights: &BTreeMap<&str, Sight<'_>>) -> Option<String> {
-        if self.btf.is_some() || self.vmlinux.is_some() {
+        if self.options.btf.is_some() || self.options.vmlinux.is_some() {
             return None;
         }
         let mut key = format!("kernel {}\n", kernel_build_id()?);
@@ -82,11 +103,11 @@ impl Sources<'_> {
         for app in self.hosts {
             let _ = writeln!(key, "host {}", app.identity()?);
         }
-        for dir in self.debug_dirs {
+        for dir in self.options.debug_dirs {
             let _ = writeln!(key, "debug files {dir:?}");
         }
         let Fitting { types, context, kernel_ids, sections: _ } = fitting;
-        let _ = writeln!(key, "prefer kernel {}, ids {kernel_ids}", self.prefer_kernel);
+        let _ = writeln!(key, "prefer kernel {}, ids {kernel_ids}", self.options.prefer_kernel);
         for (class, name) in types.iter().chain(context) {
             let _ = writeln!(key, "{class} {name:?}");
         }
@@ -100,7 +121,8 @@ impl Sources<'_> {
     fn sights<'f>(&self, fitting: &'f Fitting) -> BTreeMap<&'f str, Sight<'f>> {
         let sight = |section: &'f String| {
             let Probe { file, function } = Probe::parse(section);
-            let host = file.filter(|_| self.btf.is_none()).and_then(|file| self.host_at(file));
+            let host =
+                file.filter(|_| self.options.btf.is_none()).and_then(|file| self.host_at(file));
             (section.as_str(), Sight { host, function })
         };
         fitting.sections.iter().map(sight).collect()
@@ -140,7 +162,7 @@ impl Sources<'_> {
         for place in 0..self.labels().len() {
             let functions = sights.values().filter(|sight| sight.host.is_none_or(|at| at == place));
             let functions = functions.filter_map(|sight| sight.function).collect();
-            let read = match self.btf {
+            let read = match self.options.btf {
                 Some(path) => read_btf(path, fitting, &kernel),
                 None => self.read_host(self.hosts[place], fitting, &kernel, &functions),
             };
@@ -175,9 +197,9 @@ impl Sources<'_> {
     /// The bytes of the kernel's BTF.
     fn kernel(&self) -> Result<FileBytes> {
         let running = Path::new(SYSFS_BTF).join(VMLINUX);
-        let path = self.vmlinux.unwrap_or(&running);
+        let path = self.options.vmlinux.unwrap_or(&running);
         let context = || format!("failed to read the kernel's types from {}", path.display());
-        match self.vmlinux {
+        match self.options.vmlinux {
             Some(_) => Source::read(path).map(|source| FileBytes::Read(source.btf)),
             None => FileBytes::of(path).map_err(Into::into),
         }
@@ -194,7 +216,7 @@ impl Sources<'_> {
         functions: &BTreeSet<&str>,
     ) -> Result<Host> {
         let host = app.host()?;
-        let search = Search::new(self.debug_dirs.iter().cloned());
+        let search = Search::new(self.options.debug_dirs.iter().cloned());
         let files = DebugFiles::find(&host, &search)?;
         let sections = files.load()?;
         let split = SplitFiles::find(&host, &files, &search, &sections)?;
@@ -247,7 +269,7 @@ impl Sources<'_> {
             defined.push(types);
         }
         let mut all: Vec<&Defined<'_>> = defined.iter().collect();
-        let at = if self.prefer_kernel { 0 } else { all.len() };
+        let at = if self.options.prefer_kernel { 0 } else { all.len() };
         all.insert(at, &kernel.defined);
         origins.insert(at, Origin::Kernel);
         let wanted = fitting.types.union(&fitting.context).cloned().collect();
@@ -318,7 +340,7 @@ impl Host {
 }
 
 /// Fails unless types can be read from the file at `path`, BTF or ELF.
-pub(crate) fn check_btf(path: &Path) -> Result<()> {
+fn check_btf(path: &Path) -> Result<()> {
     with_btf(path, |_, btf| btf.end().map(drop))
 }
 

@@ -38,6 +38,7 @@ use anyhow::{Context as _, Result, anyhow};
 use serde_json::json;
 use ufunc_inject::{Session as Agent, agent_path};
 
+use crate::TypeOptions;
 use crate::attach::output::Output;
 use crate::attach::plan::Plan;
 use crate::attach::value::Types;
@@ -67,6 +68,8 @@ pub struct Judged<'a> {
     pub programs: &'a [String],
     /// What the programs get as their cookie.
     pub cookie: Option<u64>,
+    /// Where types come from.
+    pub types: TypeOptions<'a>,
 }
 
 /// Where the programs come from.
@@ -108,7 +111,7 @@ pub struct RunRequest<'a> {
     pub dump: &'a [String],
     /// Whether JSON is written.
     pub json: bool,
-    /// Whether to tell what libbpf says, and how functions are changed.
+    /// Whether to tell what libbpf says.
     pub verbose: bool,
 }
 
@@ -169,28 +172,21 @@ pub fn run(
     let (extension, files) = begin(&agent, &package, &compiled, &maps, &name)?;
     let mut output = Output::new(out, request.json);
     let pid = agent.pid();
-    for program in &package.programs {
-        for point in &program.points {
-            let file = files.get(point.file).map(|file| file.path.as_str()).unwrap_or_default();
-            let kind = program.section.split('/').next().unwrap_or_default();
-            let (at, program) = (point.name(), &program.name);
-            output
-                .say(
-                    &format!("attached  {program}  {kind}  {file}:{at}  in process {pid}"),
-                    &json!({
-                        "type": "attached", "program": program, "kind": kind, "file": file,
-                        "symbol": point.symbol, "offset": point.offset, "pid": pid,
-                        "extension": name,
-                    }),
-                )
-                .context(WRITE_FAILED)?;
+    if let Err(error) = announce(&package, &files, pid, &name, &mut output) {
+        // One that was started here has not begun, and goes with the session.
+        if request.pid.is_some() {
+            deploy::remove(&agent, extension)?;
         }
+        return Err(error.into());
     }
     if request.duration.is_none() && !request.detach {
         note(&format!("process {pid} runs the extension {name}; Ctrl-C takes it out"));
     }
-    // One that was started here begins with this.
-    agent.resume()?;
+    // One that was started here begins with this, and may have ended before it is answered.
+    let resumed = agent.resume();
+    if resumed.is_err() && agent.ended(session::LAST_MOMENTS)?.is_none() {
+        resumed?;
+    }
     if request.detach {
         agent.leave();
         return Ok(None);
@@ -213,6 +209,34 @@ pub fn run(
     Ok(finished?)
 }
 
+/// Says what is on which function.
+fn announce(
+    package: &Package,
+    files: &[process::Mapped],
+    pid: i32,
+    name: &str,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    for program in &package.programs {
+        let kind = program.section.trim_start_matches('?').split('/').next().unwrap_or_default();
+        for point in &program.points {
+            let file = files.get(point.file).map(|file| file.path.as_str()).unwrap_or_default();
+            let (at, program) = (point.name(), &program.name);
+            output
+                .say(
+                    &format!("attached  {program}  {kind}  {file}:{at}  in process {pid}"),
+                    &json!({
+                        "type": "attached", "program": program, "kind": kind, "file": file,
+                        "symbol": point.symbol, "offset": point.offset, "pid": pid,
+                        "extension": name,
+                    }),
+                )
+                .context(WRITE_FAILED)?;
+        }
+    }
+    Ok(())
+}
+
 /// Has the kernel judge an object, and makes what can be handed over of it.
 fn judge(
     judged: &Judged<'_>,
@@ -225,9 +249,11 @@ fn judge(
     let request = AttachRequest {
         object: judged.object,
         apps,
+        types: judged.types,
         pid,
         func: judged.func,
         programs: judged.programs,
+        map: None,
         cookie: judged.cookie,
         frequency: 1,
         duration: None,
@@ -240,6 +266,7 @@ fn judge(
         json: false,
         verbose,
     };
+    judged.types.check()?;
     let apps = find_apps(&request)?;
     let request = AttachRequest { apps: &apps, ..request };
     let plan = Plan::new(&request, &object)?;

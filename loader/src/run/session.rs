@@ -25,7 +25,7 @@ use crate::attach::value::Types;
 /// nothing, for that would cost them a system call.
 const NAP: Duration = Duration::from_millis(20);
 /// How long an application that ends may take to do so when it cannot be talked to any more.
-const LAST_MOMENTS: Duration = Duration::from_millis(500);
+pub(super) const LAST_MOMENTS: Duration = Duration::from_millis(500);
 
 /// Why the time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

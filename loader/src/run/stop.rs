@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Serialize;
@@ -67,6 +68,7 @@ pub fn list() -> (Vec<Running>, Vec<anyhow::Error>) {
     for pid in processes() {
         match agent(pid).and_then(|agent| agent.map(|agent| extensions(pid, agent)).transpose()) {
             Ok(extensions) => found.extend(extensions.into_iter().flatten()),
+            Err(_) if is_gone(pid) => {}
             Err(error) => failed.push(error.context(format!("process {pid}"))),
         }
     }
@@ -84,6 +86,7 @@ pub fn stop(request: &StopRequest<'_>) -> Result<Vec<Result<Stopped>>> {
         let agent = match agent(pid) {
             Ok(Some(agent)) => agent,
             Ok(None) => continue,
+            Err(_) if request.pid.is_none() && is_gone(pid) => continue,
             Err(error) => {
                 done.push(Err(error.context(format!("process {pid}"))));
                 continue;
@@ -132,6 +135,11 @@ fn processes() -> Vec<i32> {
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     pids.sort_unstable();
     pids
+}
+
+/// Whether the process has ended meanwhile.
+fn is_gone(pid: i32) -> bool {
+    !Path::new(&format!("/proc/{pid}")).exists()
 }
 
 /// The agent in the process, if there is one.

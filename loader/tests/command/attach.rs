@@ -287,6 +287,55 @@ fn an_iterator_is_read_and_a_usdt_probe_prints() {
     assert!(bad.stderr.contains("give --func PROVIDER:NAME"), "{bad:?}");
 }
 
+#[test]
+fn an_iterator_goes_through_the_map_that_is_named() {
+    let host = Host::new();
+    let bpffs = Bpffs::new(&host);
+    let pinned = bpffs.path("mine");
+    let run = attach(&host, &host.object("attach"), &["--program", "fields", "--pin", &pinned]);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    host.run(2);
+    let lists = host.object("attach_lists");
+    let iterate = |arguments: &[&str]| {
+        attach(&host, &lists, &[&["--program", "elements"], arguments].concat())
+    };
+    let run = iterate(&["--map", &format!("{pinned}/maps/attach_bss")]);
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.stdout.lines().any(|line| line.starts_with("first ")), "{run:?}");
+    for (arguments, reason) in [
+        (&[] as &[&str], "say which with --map"),
+        (&["--map", "nothing"], "the object has no map nothing"),
+        (&["--map", "./nothing"], "failed to open the pinned map ./nothing"),
+    ] {
+        let run = iterate(arguments);
+        assert_eq!(run.status, Some(2), "{run:?}");
+        assert!(run.stderr.contains(reason), "{run:?}");
+    }
+    assert_eq!(detach([&pinned]).status, Some(0));
+}
+
+#[test]
+fn types_of_a_stripped_host_can_come_from_a_file() {
+    let host = Host::new();
+    let work = Workspace::new();
+    let (types, stripped) = (work.path("host.btf"), work.path("attach_host"));
+    let made = |command: &mut Command| assert!(command.status().unwrap().success(), "{command:?}");
+    made(Command::new("pahole").arg("--btf_encode_detached").arg(&types).arg(&host.path));
+    made(Command::new("strip").arg("-g").arg("-o").arg(&stripped).arg(&host.path));
+    let object = host.object("attach");
+    let stripped = Host { path: stripped, work };
+    let without = attach(&stripped, &object, &["--program", "fields"]);
+    assert_eq!(without.status, Some(2), "{without:?}");
+    let arguments = ["--program", "fields", "--btf", types.to_str().unwrap()];
+    let attached = Attached::start(&stripped, &object, &arguments);
+    stripped.run(1);
+    let lines = attached.interrupt();
+    assert_eq!(printed(&lines), ["1 + 3 = 4"], "{lines:?}");
+    let missing = attach(&stripped, &object, &["--btf", "./nothing.btf"]);
+    assert_eq!(missing.status, Some(2), "{missing:?}");
+    assert!(missing.stderr.contains("nothing.btf"), "{missing:?}");
+}
+
 /// Programs fitted to the application's types and to the kernel's have the same maps.
 #[test]
 fn an_object_of_both_kinds_shares_its_data() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* An iterator, and a probe that libbpf's <bpf/usdt.bpf.h> reads the argument of. */
+/* Iterators, and a probe that libbpf's <bpf/usdt.bpf.h> reads the argument of. */
 #include <stdbool.h>
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -33,6 +33,27 @@ int tasks(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	argument = task->pid;
+	bpf_seq_printf(ctx->meta->seq, format, sizeof(format), &argument, sizeof(argument));
+	return 0;
+}
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *map;
+	void *key;
+	void *value;
+} __attribute__((preserve_access_index));
+
+SEC("iter/bpf_map_elem")
+int elements(struct bpf_iter__bpf_map_elem *ctx)
+{
+	int *value = ctx->value;
+	static const char format[] = "first %d\n";
+	unsigned long long argument;
+
+	if (!value)
+		return 0;
+	argument = *value;
 	bpf_seq_printf(ctx->meta->seq, format, sizeof(format), &argument, sizeof(argument));
 	return 0;
 }
