@@ -484,9 +484,9 @@ fn clocks_agree_and_numbers_are_random() {
         let before = world.in_kernel("clocks", &In::default(), [0; 4]).values();
         let here = world.here("clocks", &In::default(), [0; 4]).values();
         let after = world.in_kernel("clocks", &In::default(), [0; 4]).values();
-        for clock in 0..4 {
-            let in_order = before[clock] <= here[clock] && here[clock] <= after[clock];
-            assert!(in_order, "clock {clock}: {before:?} {here:?} {after:?}");
+        let all = before.iter().zip(&here).zip(&after).take(4);
+        for (clock, ((before, here), after)) in all.enumerate() {
+            assert!(before <= here && here <= after, "clock {clock}: {before} {here} {after}");
         }
         drawn.extend(&here[4..6]);
     }
