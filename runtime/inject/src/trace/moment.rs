@@ -212,13 +212,13 @@ impl Code {
             let interrupted = at > 0 && frames[at - 1].signal;
             let frames = &frames[at..past];
             self.check_unlocked(frames)?;
-            let entered = self.entered(frames);
+            let calls_back = |frame| self.among(frame, &CALLING_BACK).is_some();
             if at == 0 {
                 self.check_waiting(waits, frames)?;
             } else if interrupted {
                 bail!("a thread handles a signal that came while it was in the C library");
-            } else if past < kinds.len() && !CALLING_BACK.contains(&entered) {
-                bail!("a thread was called by {entered} of the C library");
+            } else if past < kinds.len() && !frames.last().is_some_and(calls_back) {
+                bail!("a thread was called by {} of the C library", self.entered(frames));
             }
             at = past;
         }
@@ -227,8 +227,7 @@ impl Code {
 
     /// Makes sure that none of these functions of the C library holds a lock.
     fn check_unlocked(&self, frames: &[Frame]) -> Result<()> {
-        let mut names = frames.iter().map(|frame| self.name(frame.address));
-        match names.find(|name| LOCKING.contains(name)) {
+        match frames.iter().find_map(|frame| self.among(frame, &LOCKING)) {
             Some(name) => bail!("a thread is in {name}"),
             None => Ok(()),
         }
@@ -236,10 +235,10 @@ impl Code {
 
     /// Makes sure that the thread, which is in these functions of the C library, waits in them.
     fn check_waiting(&self, waits: Option<i64>, frames: &[Frame]) -> Result<()> {
-        let mut names = frames.iter().map(|frame| self.name(frame.address));
+        let joins = || frames.iter().any(|frame| self.among(frame, &FUTEX).is_some());
         match waits {
             Some(call) if WAITING.contains(&call) => Ok(()),
-            Some(libc::SYS_futex) if names.any(|name| FUTEX.contains(&name)) => Ok(()),
+            Some(libc::SYS_futex) if joins() => Ok(()),
             Some(call) => bail!("a thread is in the C library, in the system call {call}"),
             None => bail!("a thread is in {} of the C library", self.entered(frames)),
         }
@@ -251,14 +250,18 @@ impl Code {
         self.kinds.get(index).copied()
     }
 
-    /// The function that others called.
-    fn entered(&self, frames: &[Frame]) -> &str {
-        frames.last().map_or("", |frame| self.name(frame.address))
+    /// Which of these functions of the C library it is. One may have several names.
+    fn among(&self, frame: &Frame, names: &[&'static str]) -> Option<&'static str> {
+        let holds = |function: &&Function| function.range.contains(&frame.address);
+        let mut functions = self.functions.iter().filter(holds);
+        functions.find_map(|function| names.iter().find(|name| **name == function.name).copied())
     }
 
-    /// The name of the C library's function at an address; empty if it is one of its own.
-    fn name(&self, address: u64) -> &str {
-        let holds = |function: &&Function| function.range.contains(&address);
-        self.functions.iter().find(holds).map_or("", |function| &function.name)
+    /// The name of the function that others called.
+    fn entered(&self, frames: &[Frame]) -> &str {
+        let holds = |function: &&Function| {
+            frames.last().is_some_and(|frame| function.range.contains(&frame.address))
+        };
+        self.functions.iter().find(holds).map_or("a function", |function| &function.name)
     }
 }
