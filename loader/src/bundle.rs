@@ -202,9 +202,9 @@ mod tests {
         let key = SigningKey::from_bytes(&[7; 32]);
         let other = SigningKey::from_bytes(&[8; 32]).verifying_key();
         let unsigned = write(&package(), None).unwrap();
-        let (_, document) = line(&unsigned)
-            .and_then(|(_, rest)| line(rest)?.1.into())
-            .map_or_else(|| panic!("a bundle has three lines"), |rest| line(rest).unwrap());
+        let (_, rest) = line(&unsigned).unwrap();
+        let (_, rest) = line(rest).unwrap();
+        let (_, document) = line(rest).unwrap();
         let digest = Bytes(Sha256::digest(document).to_vec());
         let bundle = |signature: &str| {
             let head = format!("{MAGIC}\nsha256 {digest}\nsignature {signature}\n");

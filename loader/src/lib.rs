@@ -24,8 +24,8 @@
 //! 5. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
 //!    words of the application, and [`report`] writes it down for people and for programs.
 //!
-//! [`attach`] puts programs where they are to run in the kernel and shows what they do,
-//! [`links`] what is attached; [`doctor`] says what a machine lacks for all this.
+//! [`attach`] puts programs where they are to run in the kernel and shows what they do, [`run`] those
+//! that are to run inside the application; [`links`] shows what is attached; [`doctor`] says what a machine lacks for all this.
 
 pub mod attach;
 mod attempt;

@@ -30,7 +30,8 @@ pub(crate) fn trials(maker: Maker) -> Vec<Trial> {
         })
     };
     let mut trials: Vec<Trial> = tests.map(with_module).into();
-    trials.push(trial("run::what ends early leaves nothing behind", what_ends_early_leaves_nothing));
+    trials
+        .push(trial("run::what ends early leaves nothing behind", what_ends_early_leaves_nothing));
     trials
 }
 
@@ -67,7 +68,7 @@ fn what_ends_early_leaves_nothing() -> Result<()> {
 fn run_object(program: &str, arguments: &[&str]) -> Result<Output> {
     let object = format!("bpf/{program}.bpf.o");
     let app = format!("examples/{HOST}");
-    loader([&["run", &object, "--app", &app], arguments].concat())
+    loader([&["run", &object, "--app", &app][..], arguments].concat())
 }
 
 /// Fails unless the host printed what it does with an extension that acquires and releases.

@@ -183,6 +183,8 @@ pub(crate) struct Prepared {
     pub(crate) module: Option<modules::LoadedModule>,
     /// The applications whose types count.
     pub(crate) apps: Vec<App>,
+    /// The names of the kfuncs that they may call.
+    pub(crate) kfuncs: Vec<String>,
 }
 
 /// Loads the programs.
@@ -214,7 +216,8 @@ pub(crate) fn load_object(
             note(&format!("libbpf: {line}"));
         }
     }
-    Ok(Prepared { loaded, module, apps })
+    let kfuncs = object.kfuncs.iter().map(|kfunc| kfunc.name.clone()).collect();
+    Ok(Prepared { loaded, module, apps, kfuncs })
 }
 
 /// What is seen of the attached programs.

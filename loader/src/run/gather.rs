@@ -55,7 +55,6 @@ pub(crate) fn package(
 ) -> Result<Package> {
     let mut files = Files::default();
     let mut kfuncs = Kfuncs::of(prepared.module.as_ref())?;
-    let names: Vec<String> = object.kfuncs.iter().map(|kfunc| kfunc.name.clone()).collect();
     let loaded = &prepared.loaded;
     let maps: Vec<_> = loaded.maps().collect();
     let place_of_map = |name: &str| {
@@ -88,7 +87,7 @@ pub(crate) fn package(
                     program.maps.push((fd, place_of_map(map)?));
                 }
                 Reference::Kfunc { id, module } => {
-                    let found = kfuncs.resolve(id, module, &names);
+                    let found = kfuncs.resolve(id, module, &prepared.kfuncs);
                     program
                         .kfuncs
                         .push(found.with_context(|| format!("cannot run program {name}"))?);

@@ -2,7 +2,7 @@
 //! The kernel as the judge of what helpers do: the same programs, run by it and compiled with the
 //! agent's helpers, have to leave the same behind. That takes root, or the capabilities for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::process::Command;
@@ -238,11 +238,15 @@ impl World {
         self.object.maps().find(|map| map.name().to_string_lossy() == name).unwrap()
     }
 
+    fn program(&self, name: &str) -> libbpf_rs::ProgramMut<'_> {
+        self.object.progs_mut().find(|program| program.name() == name).unwrap()
+    }
+
     /// Runs a program in the kernel, with what is handed in.
     fn in_kernel(&self, name: &str, input: &In, context: [u64; 4]) -> Outcome {
         self.kernel(".data.out").update(&[0; 4], &[0; OUT], MapFlags::ANY).unwrap();
         self.kernel(".data.in").update(&[0; 4], input.bytes(), MapFlags::ANY).unwrap();
-        let program = self.object.progs_mut_by(name);
+        let program = self.program(name);
         let mut bytes: Vec<u8> = context.iter().flat_map(|word| word.to_ne_bytes()).collect();
         let run = ProgramInput { context_in: Some(&mut bytes), ..ProgramInput::default() };
         let returned = program.test_run(run).unwrap().return_value;
@@ -270,17 +274,6 @@ impl World {
             input.text.escape_ascii().to_string().trim_end_matches("\\x00")
         );
         ours
-    }
-}
-
-/// Finds programs by name, for running them.
-trait Programs {
-    fn progs_mut_by(&self, name: &str) -> libbpf_rs::Program<'_>;
-}
-
-impl Programs for Object {
-    fn progs_mut_by(&self, name: &str) -> libbpf_rs::Program<'_> {
-        self.progs().find(|program| program.name().to_string_lossy() == name).unwrap()
     }
 }
 
@@ -445,15 +438,15 @@ fn maps_queues_rings_and_dynptrs() {
     pinned();
     let world = World::new();
     let mut value = 1;
-    for round in 0..3u64 {
+    for _ in 0..3 {
         for flags in [0, 1, 2, 3, 4, 8, 1 << 33] {
             for key in [0, 1, 2, 3, 4, 5, 77, 78, 79] {
                 value += 1;
                 world.same("maps", &In::default(), [value, flags, key, 0]);
             }
-            for take in [0, 0, 1, 0, 1, 1, 1] {
+            for take in [0, 0, 1, 0, 1, 1, 1u64] {
                 value += 1;
-                world.same("queues", &In::default(), [value, flags, take + round * 0, 0]);
+                world.same("queues", &In::default(), [value, flags, take, 0]);
             }
         }
     }
@@ -486,7 +479,7 @@ fn pinned() {
 fn clocks_agree_and_numbers_are_random() {
     let _one = ONE_AT_A_TIME.lock();
     let world = World::new();
-    let mut drawn = std::collections::BTreeSet::new();
+    let mut drawn = BTreeSet::<i64>::new();
     for _ in 0..50 {
         let before = world.in_kernel("clocks", &In::default(), [0; 4]).values();
         let here = world.here("clocks", &In::default(), [0; 4]).values();
@@ -533,7 +526,7 @@ fn printed_lines() {
 fn tail_calls_end_after_33() {
     let _one = ONE_AT_A_TIME.lock();
     let world = World::new();
-    let program = world.object.progs_mut_by("tails");
+    let program = world.program("tails");
     let fd = program.as_fd().as_raw_fd().to_ne_bytes();
     world.kernel("programs").update(&1u32.to_ne_bytes(), &fd, MapFlags::ANY).unwrap();
     let number = registry::number();
@@ -641,8 +634,8 @@ fn attach(world: &World, place: usize) -> Link {
         (start..end).contains(&place).then(|| place - start + offset)
     });
     let path = std::env::current_exe().unwrap();
-    let program = world.object.progs_mut().find(|program| program.name() == "stacks").unwrap();
-    program
+    world
+        .program("stacks")
         .attach_uprobe(false, std::process::id() as i32, path, offset.unwrap())
         .expect("the kernel takes a uprobe on this test")
 }

@@ -11,8 +11,8 @@ pub(crate) const FILE: &str = "libufunc_agent.so";
 /// Where people say that it is elsewhere.
 const VARIABLE: &str = "UFUNC_AGENT";
 
-/// The agent's shared object: what `UFUNC_AGENT` names, or else the one beside this executable, in
-/// `deps/` beside it or in `../lib/ufunc/`.
+/// The agent's shared object: what `UFUNC_AGENT` names, or else the one in `deps/` beside this
+/// executable, where cargo has it newest, beside it, or in `../lib/ufunc/`.
 pub fn agent_path() -> Result<PathBuf> {
     if let Some(path) = env::var_os(VARIABLE) {
         let path = PathBuf::from(path);
@@ -21,7 +21,7 @@ pub fn agent_path() -> Result<PathBuf> {
     }
     let executable = env::current_exe().context("failed to find this executable")?;
     let folder = executable.parent().unwrap_or(Path::new("/"));
-    let places = [folder.to_owned(), folder.join("deps"), folder.join("../lib/ufunc")];
+    let places = [folder.join("deps"), folder.to_owned(), folder.join("../lib/ufunc")];
     let places = places.map(|place| place.join(FILE));
     match places.iter().find(|path| path.is_file()) {
         Some(path) => absolute(path),

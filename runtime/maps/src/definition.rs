@@ -267,7 +267,7 @@ impl Definition {
             MapKind::RingBuffer => {
                 let size = self.max_entries;
                 ensure!(
-                    size.is_power_of_two() && size % crate::segment::PAGE as u32 == 0,
+                    size.is_power_of_two() && size.is_multiple_of(crate::segment::PAGE as u32),
                     "a ring buffer of {size} bytes: it has to be pages, and a power of two"
                 );
                 ensure!(self.value_size == 0, "a ring buffer has no values");

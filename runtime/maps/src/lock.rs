@@ -94,7 +94,7 @@ impl Lock {
                 continue;
             }
             // Asking takes long, too: now and then.
-            let ask = (round - YIELDS) % 16 == 0;
+            let ask = (round - YIELDS).is_multiple_of(16);
             if ask && holder != 0 && identity::is_gone(holder) && self.try_take(holder, me).is_ok()
             {
                 return Ok(Taken::FromTheDead);

@@ -425,7 +425,9 @@ impl Table {
     pub fn write(&self, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
         self.check_key(key)?;
         self.writable()?;
-        if value.len() != self.whole_size() {
+        // Before anything else, as the system call does; a program's update looks at it later.
+        let locked = flags & update::LOCK != 0;
+        if value.len() != self.whole_size() || (locked && self.definition().spin_lock.is_none()) {
             return Err(Errno::INVALID);
         }
         match &self.body {

@@ -104,7 +104,7 @@ fn headers_that_lie_are_refused_or_do_no_harm() {
         let file = File::from(fd);
         let mut good = [0; 192];
         file.read_exact_at(&mut good, 0).unwrap();
-        for _ in 0..600 {
+        for _ in 0..300 {
             let mut bad = good;
             for _ in 0..=random.below(2) {
                 // What is behind the magic.
@@ -128,10 +128,13 @@ fn headers_that_lie_are_refused_or_do_no_harm() {
                 }
             }
             file.write_all_at(&good, 0).unwrap();
+            // As another kind it may have left what this one would take for locks, and wait for.
+            let used = file.metadata().unwrap().len().min(1 << 15) as usize;
+            file.write_all_at(&vec![0; used - 1024], 1024).unwrap();
         }
     }
     println!("{opened} opened, {refused} refused");
-    assert!(opened > 100 && refused > 1_000);
+    assert!(opened > 50 && refused > 500);
 }
 
 #[test]

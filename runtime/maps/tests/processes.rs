@@ -186,7 +186,7 @@ fn ring_buffers_survive_whoever_is_killed() {
         while Instant::now() < until {
             consume();
         }
-        children.map(end);
+        children.into_iter().for_each(end);
         consume();
         // What the dead were writing does not stand in the way.
         assert_eq!(map.query(ufunc_maps::query::AVAIL_DATA), 0);
@@ -300,4 +300,99 @@ fn what_was_used_stays_and_what_was_not_goes() {
     let kept = (0..500u32).filter(|key| map.read(&key.to_ne_bytes()).is_ok()).count();
     assert_eq!(map.entries().len(), 1000);
     assert!(kept > 450, "{kept} of 500 that were used are still there");
+}
+
+#[test]
+fn locks_in_values_exclude_each_other_and_outlive_their_holders() {
+    let mut definition = Definition::new(MapKind::Array, 4, 16, 1);
+    definition.spin_lock = Some(4);
+    let (map, _fd) = Map::create(&definition).unwrap();
+    let address = map.value().unwrap();
+    let lock = (address + 4) as usize;
+    let count = (address + 8) as usize;
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20_000 {
+                    // SAFETY: both are in the map's value.
+                    unsafe {
+                        ufunc_maps::spin_lock(lock as *mut u32);
+                        let place = count as *mut u64;
+                        place.write_volatile(place.read_volatile() + 1);
+                        ufunc_maps::spin_unlock(lock as *mut u32);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(map.read(&[0; 4]).unwrap()[8..], 80_000u64.to_ne_bytes());
+    // SAFETY: it is in the map's value.
+    let child = fork(|| unsafe { ufunc_maps::spin_lock(lock as *mut u32) });
+    // SAFETY: only waits.
+    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    // SAFETY: it is in the map's value.
+    assert_ne!(unsafe { (lock as *const u32).read_volatile() }, 0);
+    // An update leaves the lock alone, and what is read shows none.
+    map.write(&[0; 4], &[0xff; 16], update::ANY).unwrap();
+    let value = map.read(&[0; 4]).unwrap();
+    assert_eq!(
+        (&value[..4], &value[4..8], &value[8..]),
+        (&[0xff; 4][..], &[0; 4][..], &[0xff; 8][..])
+    );
+    // One that takes the lock first takes it over.
+    map.write(&[0; 4], &[1; 16], update::LOCK).unwrap();
+    // SAFETY: it is in the map's value.
+    assert_eq!(unsafe { (lock as *const u32).read_volatile() }, 0);
+}
+
+#[test]
+fn a_handler_that_comes_to_its_own_threads_lock_is_told() {
+    let (map, _fd) = Map::create(&Definition::new(MapKind::Hash, 4, 32, 1)).unwrap();
+    static MAP: AtomicU64 = AtomicU64::new(0);
+    static OUTCOMES: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+    extern "C" fn handler(_: libc::c_int) {
+        // SAFETY: the map is there as long as the test.
+        let map = unsafe { Table::of(MAP.load(Ordering::Relaxed)) };
+        let (key, value) = (1u32, [3u64; 4]);
+        // SAFETY: key and value have their sizes.
+        let done =
+            unsafe { map.update((&raw const key).cast(), value.as_ptr().cast(), update::ANY) };
+        match done.map_err(|error| error.number()) {
+            Ok(()) => OUTCOMES[0].fetch_add(1, Ordering::Relaxed),
+            Err(libc::EDEADLK) => OUTCOMES[1].fetch_add(1, Ordering::Relaxed),
+            // Seen by the assertion below.
+            Err(_) => OUTCOMES[0].fetch_add(1 << 32, Ordering::Relaxed),
+        };
+    }
+    MAP.store(map.handle(), Ordering::Relaxed);
+    // SAFETY: the handler only works on the map; the timer is this process' own.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGPROF, &raw const action, std::ptr::null_mut());
+        let every = libc::timeval { tv_sec: 0, tv_usec: 200 };
+        let timer = libc::itimerval { it_interval: every, it_value: every };
+        libc::setitimer(libc::ITIMER_PROF, &raw const timer, std::ptr::null_mut());
+    }
+    let until = Instant::now() + Duration::from_secs(2);
+    let (key, value) = (1u32, [4u64; 4]);
+    while Instant::now() < until {
+        for _ in 0..1_000 {
+            // Only the handler, on this or another thread, is in the way, and never for long.
+            // SAFETY: key and value have their sizes.
+            let done =
+                unsafe { map.update((&raw const key).cast(), value.as_ptr().cast(), update::ANY) };
+            done.unwrap();
+        }
+    }
+    // SAFETY: no timer is one, too.
+    unsafe {
+        let none: libc::itimerval = std::mem::zeroed();
+        libc::setitimer(libc::ITIMER_PROF, &raw const none, std::ptr::null_mut());
+    }
+    let [fine, deadlocks] = [0, 1].map(|at: usize| OUTCOMES[at].load(Ordering::Relaxed));
+    println!("{fine} updates by the handler, {deadlocks} that would have waited for ever");
+    assert!(fine > 0 && fine < 1 << 32);
+    assert!(map.read(&1u32.to_ne_bytes()).is_ok_and(|value| is_whole(&value)));
 }

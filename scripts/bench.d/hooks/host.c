@@ -16,11 +16,11 @@ struct data {
 	int a, b, c, d;
 };
 
-#define FUNCTION(name, first)                                                                      \
-	int name(struct data *d);                                                                      \
-	__asm__(".text\n.p2align 5\n.globl " #name "\n.type " #name ", @function\n" #name ":\n" first  \
-			"mov (%rdi), %eax\nadd 8(%rdi), %eax\n" #name "_end: ret\n.size " #name ", . - " #name \
-			"\n")
+#define FUNCTION(name, first)                                                             \
+	int name(struct data *d);                                                         \
+	__asm__(".text\n.p2align 5\n.globl " #name "\n.type " #name ", @function\n" #name \
+		":\n" first "mov (%rdi), %eax\nadd 8(%rdi), %eax\n" #name                 \
+		"_end: ret\n.size " #name ", . - " #name "\n")
 
 /* Executed in single steps. */
 FUNCTION(ordinary, "mov 4(%rdi), %ecx\nxor %edx, %edx\n");
@@ -29,7 +29,7 @@ FUNCTION(nop5, ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n");
 
 int push(struct data *d);
 __asm__(".text\n.p2align 5\n.globl push\n.type push, @function\npush: push %rbp\nmov %rsp, %rbp\n"
-		"mov (%rdi), %eax\nadd 8(%rdi), %eax\npop %rbp\nret\n.size push, . - push\n");
+	"mov (%rdi), %eax\nadd 8(%rdi), %eax\npop %rbp\nret\n.size push, . - push\n");
 
 /* What an extension may acquire and release. */
 struct data *bench_new_data(void);
