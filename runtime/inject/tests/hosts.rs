@@ -471,7 +471,7 @@ fn who_cannot_have_it_is_refused_and_goes_on() {
     // Statically linked, and by musl.
     for (compiler, flags, why) in [
         ("cc", &["-pthread", "-static"][..], "statically linked"),
-        ("musl-gcc", &["-pthread"], "musl"),
+        ("musl-gcc", &["-pthread"][..], "musl"),
     ] {
         let path = folder.path().join(compiler);
         if compiler == "musl-gcc" {
@@ -584,7 +584,7 @@ fn an_application_with_a_root_of_its_own() {
     // SAFETY: system calls only, in the child, where nothing else runs.
     unsafe {
         command.pre_exec(move || {
-            let none = std::ptr::null();
+            let none = std::ptr::null::<libc::c_void>();
             let proc = c"/proc".as_ptr();
             let done = libc::unshare(libc::CLONE_NEWNS | libc::CLONE_NEWNET) == 0
                 && libc::mount(

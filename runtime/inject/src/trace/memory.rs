@@ -58,7 +58,6 @@ impl Memory {
 pub(super) struct Mapping {
     pub(super) range: Range<u64>,
     pub(super) readable: bool,
-    pub(super) writable: bool,
     pub(super) offset: u64,
     /// The file's device and number, as they are written there.
     pub(super) file: String,
@@ -84,7 +83,6 @@ fn mapping(line: &str) -> Option<Mapping> {
     Some(Mapping {
         range: number(start)?..number(end)?,
         readable: flags.starts_with('r'),
-        writable: flags.get(1..2) == Some("w"),
         offset: number(offset)?,
         file,
         path: fields.next().unwrap_or_default().trim_start().into(),

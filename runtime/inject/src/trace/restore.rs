@@ -130,11 +130,14 @@ pub(super) fn frame(state: &State) -> (u64, Vec<u8>) {
 /// How many bytes vectors take, and which there are, of those to `keep` that the processor has.
 fn size_of_vectors(keep: u64, most: usize) -> (usize, u64) {
     const STATE: u32 = 0xd;
-    let leaf = __cpuid_count(STATE, 0);
+    #[allow(unused_unsafe, reason = "it is safe in later versions of Rust")]
+    // SAFETY: every processor with x86-64 has the instruction, and this leaf if it has such vectors.
+    let cpuid = |leaf| unsafe { __cpuid_count(STATE, leaf) };
+    let leaf = cpuid(0);
     let features = (u64::from(leaf.edx) << 32 | u64::from(leaf.eax)) & keep;
     let mut size = LEAST;
     for feature in (2..63).filter(|feature| features >> feature & 1 != 0) {
-        let leaf = __cpuid_count(STATE, feature);
+        let leaf = cpuid(feature);
         size = size.max((leaf.eax + leaf.ebx) as usize);
     }
     (size.min(most), features)
