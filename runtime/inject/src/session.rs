@@ -78,6 +78,12 @@ impl Session {
         Ok(Self { channel, process, life, child, waits })
     }
 
+    /// Finds the agent that is in the process already, if it is.
+    pub fn connect(process: i32) -> Result<Option<Self>> {
+        let channel = crate::connect::connect(process)?;
+        channel.map(|channel| Self::new(channel, process, None)).transpose()
+    }
+
     /// Puts the agent into a process that runs, unless it is there already. Every register of the
     /// thread that is borrowed for that is put back.
     pub fn inject(process: i32, agent: &Path) -> Result<Self> {

@@ -19,7 +19,7 @@ mod unwind;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::thread::sleep;

@@ -40,7 +40,7 @@ const ERESTARTNOHAND: i64 = -514;
 const ERESTART_RESTARTBLOCK: i64 = -516;
 
 /// Calls that end with EINTR when a thread is stopped, whatever is done about it.
-const NEVER_RESTARTED: [i64; 10] = [
+const NEVER_RESTARTED: [i64; 9] = [
     libc::SYS_epoll_wait,
     libc::SYS_epoll_pwait,
     libc::SYS_epoll_pwait2,
@@ -48,7 +48,6 @@ const NEVER_RESTARTED: [i64; 10] = [
     libc::SYS_semtimedop,
     libc::SYS_rt_sigtimedwait,
     libc::SYS_io_getevents,
-    libc::SYS_io_pgetevents,
     libc::SYS_msgrcv,
     libc::SYS_msgsnd,
 ];
