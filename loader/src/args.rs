@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,10 +41,25 @@ pub(crate) enum Command {
     /// Loads the object as `loader verify` judges it, attaches every program where its SEC() says,
     /// and runs until Ctrl-C. Then everything is detached: nothing stays behind, whatever ends it.
     Attach(AttachArgs),
+    /// Run the programs of a BPF object inside the application
+    ///
+    /// Has the kernel judge the object as `loader verify` does, and then puts the accepted
+    /// instructions, compiled, into the application: into one that it starts, or into a running one.
+    /// There they run at the functions that SEC() names, call the functions that the application
+    /// lends, and never enter the kernel. Ctrl-C takes them out again.
+    Run(RunArgs),
+    /// Take extensions out of applications that `loader run` put there
+    Stop(StopArgs),
+    /// Have the kernel judge a BPF object, and write what `loader run --bundle` needs to run it
+    ///
+    /// Who runs a bundle needs neither root nor the kernel that judged it: the application has to be
+    /// the very build, and the bundle as it was written.
+    Bundle(BundleArgs),
     /// Show which programs are attached, and where
     ///
     /// All links of the kernel, whoever made them: programs on probes with file, symbol and
-    /// offset; where they are pinned, and which processes hold them.
+    /// offset; where they are pinned, and which processes hold them. Then the extensions that
+    /// loader run put into applications.
     List(ListArgs),
     /// Detach programs that `attach --pin` left, or that a process holds
     Detach(DetachArgs),
@@ -228,6 +244,152 @@ pub(crate) struct AttachArgs {
     pub(crate) types: TypeArgs,
 }
 
+/// What `loader run` is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = RUN_HELP)]
+pub(crate) struct RunArgs {
+    /// The BPF object, compiled with clang --target=bpfel -g -O2 -c
+    #[arg(
+        value_name = "PROG.bpf.o",
+        required_unless_present = "bundle",
+        conflicts_with = "bundle"
+    )]
+    pub(crate) object: Option<PathBuf>,
+
+    /// A bundle that loader bundle wrote, in place of an object; no root is needed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+
+    /// Run the bundle only if it is signed with this ed25519 key (the public half, PEM)
+    #[arg(long, value_name = "PUBKEY", requires = "bundle")]
+    pub(crate) trust: Option<PathBuf>,
+
+    /// The application, which is started, and its shared libraries; may be given several times
+    ///
+    /// The first executable is the one that is started, with what follows `--`. With --pid, the
+    /// process' executable if none is given.
+    #[arg(long, value_name = "FILE", required_unless_present = "pid")]
+    pub(crate) app: Vec<PathBuf>,
+
+    /// Put the extension into this process, which runs already
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pid: Option<i32>,
+
+    /// Where programs go whose SEC() does not say it, or all, if it does: NAME, NAME+OFFSET,
+    /// NAME@plt, 0xADDRESS
+    #[arg(long, value_name = "NAME[+OFFSET]", conflicts_with = "bundle")]
+    pub(crate) func: Option<String>,
+
+    /// Only this program of the object; may be given several times [default: all]
+    #[arg(long, value_name = "NAME", conflicts_with = "bundle")]
+    pub(crate) program: Vec<String>,
+
+    /// What bpf_get_attach_cookie() returns to the programs
+    #[arg(long, value_name = "NUMBER", value_parser = number, conflicts_with = "bundle")]
+    pub(crate) cookie: Option<u64>,
+
+    /// What loader list and loader stop call the extension [default: the object's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Take the extension out, and end, after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "detach")]
+    pub(crate) duration: Option<Duration>,
+
+    /// End at once and leave the extension in the application, until loader stop
+    #[arg(long, conflicts_with_all = ["events", "dump"])]
+    pub(crate) detach: bool,
+
+    /// Show what programs put into this ring buffer or perf event array; may be given several times
+    #[arg(long, value_name = "MAP")]
+    pub(crate) events: Vec<String>,
+
+    /// The type of these events [default: as for loader attach]
+    #[arg(long, value_name = "struct NAME", requires = "events")]
+    pub(crate) event_type: Option<String>,
+
+    /// Show the contents of this map at the end; may be given several times. Global variables are
+    /// in .bss and .data, constants in .rodata
+    #[arg(long, value_name = "MAP")]
+    pub(crate) dump: Vec<String>,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show what libbpf says (on stderr)
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
+
+    /// Arguments of the application
+    #[arg(last = true, value_name = "ARGS", conflicts_with = "pid")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// What `loader stop` is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = STOP_HELP)]
+pub(crate) struct StopArgs {
+    /// The extension's name, as loader list has it
+    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) name: Option<String>,
+
+    /// Only in this process [default: in all]
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pid: Option<i32>,
+
+    /// All extensions
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `loader bundle` is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = BUNDLE_HELP)]
+pub(crate) struct BundleArgs {
+    /// The BPF object, compiled with clang --target=bpfel -g -O2 -c
+    #[arg(value_name = "PROG.bpf.o")]
+    pub(crate) object: PathBuf,
+
+    /// The application, and its shared libraries; may be given several times
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) app: Vec<PathBuf>,
+
+    /// Where the bundle is written
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// Sign it with this ed25519 private key (PEM)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign: Option<PathBuf>,
+
+    /// Where programs go whose SEC() does not say it, or all, if it does: as for loader run
+    #[arg(long, value_name = "NAME[+OFFSET]")]
+    pub(crate) func: Option<String>,
+
+    /// Only this program of the object; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Vec<String>,
+
+    /// What bpf_get_attach_cookie() returns to the programs
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    pub(crate) cookie: Option<u64>,
+
+    /// Show what libbpf says (on stderr)
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
+}
+
 /// What `loader list` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = LIST_HELP)]
@@ -364,6 +526,59 @@ Examples:
       sudo loader attach prog.bpf.o --app ./server --pin /sys/fs/bpf/server
       sudo loader list /sys/fs/bpf/server
       sudo loader detach /sys/fs/bpf/server";
+
+const RUN_HELP: &str = "\
+Exit status:
+  that of the application, if it was started here and has ended by itself (128 and the signal's
+  number, if one ended it); else
+  0  the extension ran, and was taken out at the end (or left, with --detach)
+  1  the verifier rejected a program; the application was not touched
+  2  not possible, and the application not touched: what verify needs is missing, a program for a
+     hook of the kernel, a helper or map that there is none of in an application, another build of
+     the application than was judged, a process that may not be traced, wrong usage
+
+What happens to the application:
+  Ctrl-C takes the extension out. An application that was started here gets the signal as it would
+  without the loader, and its exit status is the loader's. If the loader is killed, the application
+  goes on with its extension: loader list shows it and loader stop takes it out.
+
+Examples:
+  Start a server with an extension in it; see what it prints, until Ctrl-C
+      sudo loader run prog.bpf.o --app ./server -- --port 8080
+
+  Put it into one that runs; events of a ring buffer, and a map at the end
+      sudo loader run prog.bpf.o --pid 1234 --events events --dump counts
+
+  Leave it there, look at it, take it out
+      sudo loader run prog.bpf.o --pid 1234 --detach
+      sudo loader list
+      sudo loader stop prog
+
+  Judged by root, run by anybody
+      sudo loader bundle prog.bpf.o --app ./server -o prog.ufb --sign key.pem
+      loader run --bundle prog.ufb --trust key.pub --app ./server";
+
+const STOP_HELP: &str = "\
+Exit status:
+  0  taken out
+  2  not, or not everywhere; the error says why
+
+Examples:
+  loader stop prog
+  loader stop --pid 1234 --all";
+
+const BUNDLE_HELP: &str = "\
+Exit status:
+  0  the bundle was written
+  1  the verifier rejected a program
+  2  not possible: as for loader run, or the file could not be written
+
+Whoever can write a bundle can write any code into it. Sign it, and run it with --trust, where that
+matters:
+  openssl genpkey -algorithm ed25519 -out key.pem
+  openssl pkey -in key.pem -pubout -out key.pub
+  sudo loader bundle prog.bpf.o --app ./server -o prog.ufb --sign key.pem
+  loader run --bundle prog.ufb --trust key.pub --app ./server";
 
 const LIST_HELP: &str = "\
 Exit status:

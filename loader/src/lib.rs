@@ -24,11 +24,12 @@
 //! 5. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
 //!    words of the application, and [`report`] writes it down for people and for programs.
 //!
-//! [`attach`] puts programs where they are to run in the kernel and shows what they do,
-//! [`links`] what is attached; [`doctor`] says what a machine lacks for all this.
+//! [`attach`] puts programs where they are to run in the kernel and shows what they do, [`run`] those
+//! that are to run inside the application; [`links`] shows what is attached; [`doctor`] says what a machine lacks for all this.
 
 pub mod attach;
 mod attempt;
+mod bundle;
 mod cache;
 mod capability;
 mod combination;
@@ -47,6 +48,7 @@ pub mod object;
 mod probe;
 pub mod report;
 pub mod reproduce;
+pub mod run;
 pub mod source;
 pub mod verifier_log;
 mod verify;

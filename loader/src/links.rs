@@ -17,6 +17,7 @@ use crate::attach::symbols::Binary;
 use crate::attach::{self, raw};
 use crate::report::human::printable;
 use crate::report::list;
+use crate::run::{self, Running};
 
 /// Where the kernel lists the file systems that are mounted.
 const MOUNTS: &str = "/proc/self/mounts";
@@ -61,6 +62,7 @@ pub struct ListedPlace {
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     links: &'a [ListedLink],
+    running: &'a [Running],
 }
 
 /// All links, or those that are pinned at `path` or below it.
@@ -100,13 +102,18 @@ pub fn list_links(path: Option<&Path>) -> Result<Vec<ListedLink>> {
     Ok(links)
 }
 
-/// Writes the links.
-pub fn write_links(links: &[ListedLink], json: bool, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the links, and the extensions that run in applications.
+pub fn write_links(
+    links: &[ListedLink],
+    running: &[Running],
+    json: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if json {
-        serde_json::to_writer_pretty(&mut *out, &Document { links })?;
+        serde_json::to_writer_pretty(&mut *out, &Document { links, running })?;
         return writeln!(out);
     }
-    if links.is_empty() {
+    if links.is_empty() && running.is_empty() {
         return writeln!(out, "nothing is attached");
     }
     for link in links {
@@ -124,7 +131,7 @@ pub fn write_links(links: &[ListedLink], json: bool, out: &mut dyn Write) -> io:
         }
         writeln!(out, "{}", printable(&line))?;
     }
-    Ok(())
+    run::write(running, out)
 }
 
 /// What was detached.

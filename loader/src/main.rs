@@ -12,10 +12,12 @@ use ufunc_loader::attach::{AttachError, AttachRequest, attach};
 use ufunc_loader::report::{Report, Verdict, csv, human, json, overall};
 use ufunc_loader::reproduce::Reproduction;
 use ufunc_loader::verifier_log::VerifierLog;
-use ufunc_loader::{Request, verify};
-use ufunc_loader::{doctor, links};
+use ufunc_loader::{Request, doctor, links, run, verify};
 
-use args::{Args, AttachArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, VerifyArgs};
+use args::{
+    Args, AttachArgs, BundleArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, RunArgs,
+    StopArgs, VerifyArgs,
+};
 
 /// Lines of the log that `--log short` shows.
 const SHORT_LOG: usize = 15;
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
     ExitCode::from(match Args::parse().command {
         Command::Verify(args) => run_verify(&args),
         Command::Attach(args) => run_attach(&args),
+        Command::Run(args) => run_run(&args),
+        Command::Stop(args) => run_stop(&args),
+        Command::Bundle(args) => run_bundle(&args),
         Command::List(args) => run_list(&args),
         Command::Detach(args) => run_detach(&args),
         Command::Doctor(args) => run_doctor(&args),
@@ -86,31 +91,143 @@ fn run_attach(args: &AttachArgs) -> u8 {
     let note = &mut |text: &str| print_remark("note", text);
     match attach(&request, &mut io::stdout().lock(), note) {
         Ok(()) => DONE,
-        Err(AttachError::Refused(mut reports)) => {
+        Err(error) => refused(error, "nothing was attached; loader verify tells more"),
+    }
+}
+
+fn run_run(args: &RunArgs) -> u8 {
+    let source = match (&args.bundle, &args.object) {
+        (Some(path), _) => run::Source::Bundle { path, trusted: args.trust.as_deref() },
+        (None, Some(object)) => run::Source::Object(run::Judged {
+            object,
+            func: args.func.as_deref(),
+            programs: &args.program,
+            cookie: args.cookie,
+            types: args.types.options(),
+        }),
+        // clap wants one of them.
+        (None, None) => return FAILED,
+    };
+    let request = run::RunRequest {
+        source,
+        apps: &args.app,
+        arguments: &args.arguments,
+        pid: args.pid,
+        name: args.name.as_deref(),
+        duration: args.duration,
+        detach: args.detach,
+        events: &args.events,
+        event_type: args.event_type.as_deref(),
+        dump: &args.dump,
+        json: args.json,
+        verbose: args.verbose,
+    };
+    let note = &mut |text: &str| print_remark("note", text);
+    match run::run(&request, &mut io::stdout().lock(), note) {
+        Ok(status) => status.unwrap_or(DONE),
+        Err(error) => refused(error, "the application was not touched; loader verify tells more"),
+    }
+}
+
+fn run_bundle(args: &BundleArgs) -> u8 {
+    let request = run::BundleRequest {
+        judged: run::Judged {
+            object: &args.object,
+            func: args.func.as_deref(),
+            programs: &args.program,
+            cookie: args.cookie,
+            types: args.types.options(),
+        },
+        apps: &args.app,
+        output: &args.output,
+        key: args.sign.as_deref(),
+        verbose: args.verbose,
+    };
+    let note = &mut |text: &str| print_remark("note", text);
+    match run::write_bundle(&request, note) {
+        Ok(programs) => {
+            let names: Vec<&str> = programs.iter().map(String::as_str).collect();
+            let names = ufunc_loader::report::list(&names, "and");
+            let path = args.output.display().to_string();
+            let line = format!("bundled  {names}  in {path}");
+            let written = writeln!(io::stdout(), "{}", human::printable(&line));
+            written.map_or_else(|error| failed(&error.into()), |()| DONE)
+        }
+        Err(error) => refused(error, "nothing was written; loader verify tells more"),
+    }
+}
+
+fn run_stop(args: &StopArgs) -> u8 {
+    let request = run::StopRequest { name: args.name.as_deref(), pid: args.pid };
+    let done = match run::stop(&request) {
+        Ok(done) => done,
+        Err(error) => return failed(&error),
+    };
+    let mut status = DONE;
+    let mut stopped = Vec::new();
+    for one in done {
+        match one {
+            Ok(one) => stopped.push(one),
+            Err(error) => status = failed(&error),
+        }
+    }
+    let mut out = io::stdout().lock();
+    let mut write = || -> io::Result<()> {
+        if args.json {
+            serde_json::to_writer_pretty(&mut out, &serde_json::json!({ "stopped": stopped }))?;
+            return writeln!(out);
+        }
+        for run::Stopped { name, pid } in &stopped {
+            writeln!(out, "stopped  {}  in process {pid}", human::printable(name))?;
+        }
+        Ok(())
+    };
+    write().map_or_else(|error| failed(&error.into()), |()| status)
+}
+
+/// Says why nothing was done, and `consequence`; the exit status for it.
+fn refused(error: AttachError, consequence: &str) -> u8 {
+    match error {
+        AttachError::Refused(mut reports) => {
             name_command(&mut reports);
-            if let Err(error) = print_refused(&reports) {
+            if let Err(error) = print_refused(&reports, consequence) {
                 print_error(&format!("failed to write the report: {error}"));
             }
             overall(&reports).exit_code()
         }
-        Err(AttachError::Failed(error)) => failed(&error),
+        AttachError::Failed(error) => failed(&error),
     }
 }
 
 /// Says why the programs were not loaded: on stderr, so that stdout has only what programs said.
-fn print_refused(reports: &[Report]) -> io::Result<()> {
+fn print_refused(reports: &[Report], consequence: &str) -> io::Result<()> {
     for failure in reports.iter().filter_map(|report| report.failure.as_ref()) {
         print_error(&format!("{:#}", failure.error));
     }
     human::write(reports, |_| None, &mut anstream::stderr())?;
-    print_error("nothing was attached; loader verify tells more");
+    print_error(consequence);
     Ok(())
 }
 
 fn run_list(args: &ListArgs) -> u8 {
     let list = || -> anyhow::Result<()> {
-        let links = links::list_links(args.path.as_deref())?;
-        Ok(links::write_links(&links, args.json, &mut io::stdout().lock())?)
+        // What is pinned is the kernel's.
+        let (running, failures) = match args.path {
+            Some(_) => (Vec::new(), Vec::new()),
+            None => run::list(),
+        };
+        for failure in failures {
+            print_remark("warning", &format!("{failure:#}"));
+        }
+        let links = match links::list_links(args.path.as_deref()) {
+            // Who may not see the kernel's links may well see applications of their own.
+            Err(error) if !running.is_empty() => {
+                print_remark("warning", &format!("{error:#}"));
+                Vec::new()
+            }
+            links => links?,
+        };
+        Ok(links::write_links(&links, &running, args.json, &mut io::stdout().lock())?)
     };
     list().map_or_else(|error| failed(&error), |()| DONE)
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::{Arguments, Trial};
-use ufunc_tests::{Program, Setup, attached, pinned, verdict};
+use ufunc_tests::{Program, Setup, attached, pinned, running, verdict};
 
 /// What is in the source of a program that calls ufuncs.
 const CALLS_UFUNCS: [&str; 3] = ["my_alloc_data(", "my_free_data(", "#include \"annotated.h\""];
@@ -52,12 +52,26 @@ fn trials(folder: &Path, only_list: bool) -> Result<Vec<Trial>> {
         if is_attached {
             let check = self::check(&setup, &program, attached::check);
             trials.push(trial("attached", &program, obstacle, check));
+            if is_for_applications(&checkout, &program)? {
+                let check = self::check(&setup, &program, running::check);
+                trials.push(trial("running", &program, obstacle, check));
+            }
         }
     }
     let name = "attached::mmapable, pinned and mapped";
     let check: Check = Box::new(move || pinned::check(&setup));
     trials.push(Trial::test(name, move || check().map_err(|error| format!("{error:#}").into())));
     Ok(trials)
+}
+
+/// Whether all programs of the object go into applications.
+fn is_for_applications(checkout: &Path, program: &Program) -> Result<bool> {
+    let source = checkout.join("bpf").join(format!("{}.bpf.c", program.name));
+    let source = std::fs::read_to_string(source)?;
+    let sections = source.lines().filter_map(|line| line.trim().strip_prefix("SEC(\""));
+    let mut programs =
+        sections.filter(|section| !section.starts_with("license") && !section.starts_with('.'));
+    Ok(programs.all(|section| section.starts_with("uprobe") || section.starts_with("uretprobe")))
 }
 
 /// Why a program cannot be tested here.

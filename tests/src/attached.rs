@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::program::{Case, Sign};
 use crate::{Program, Setup};
 
 /// How long anything may take: the virtual machine has no hardware to help it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the command may take to end once it is told to.
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(20);
 
@@ -61,11 +61,11 @@ fn check_case(setup: &Setup, program: &Program, case: &Case) -> Result<()> {
 }
 
 impl Sign {
-    fn is_for_the_end(&self) -> bool {
+    pub(crate) fn is_for_the_end(&self) -> bool {
         matches!(self, Sign::Outputs(_) | Sign::Counts(_))
     }
 
-    fn is_shown(&self, output: &str, host_output: &str) -> bool {
+    pub(crate) fn is_shown(&self, output: &str, host_output: &str) -> bool {
         match self {
             Sign::Prints(text) | Sign::Outputs(text) => output.contains(text.as_str()),
             Sign::Counts(text) => output.lines().any(|line| {
@@ -106,16 +106,16 @@ pub(crate) fn run_host(host: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A running `loader attach`.
-struct Attached {
+/// A running `loader attach`, or `loader run`.
+pub(crate) struct Attached {
     child: Child,
     lines: Receiver<String>,
     /// All that it printed so far.
-    output: String,
+    pub(crate) output: String,
 }
 
 impl Attached {
-    fn start(command: &mut Command) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().with_context(|| format!("failed to run {command:?}"))?;
         let (sender, lines) = mpsc::channel();
@@ -135,7 +135,7 @@ impl Attached {
     }
 
     /// Takes what it prints within this time; true once it prints nothing any more.
-    fn read_for(&mut self, time: Duration) -> Result<bool> {
+    pub(crate) fn read_for(&mut self, time: Duration) -> Result<bool> {
         let end = Instant::now() + time;
         loop {
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -149,7 +149,7 @@ impl Attached {
         }
     }
 
-    fn wait_for(&mut self, is_there: impl Fn(&str) -> bool) -> Result<()> {
+    pub(crate) fn wait_for(&mut self, is_there: impl Fn(&str) -> bool) -> Result<()> {
         let begin = Instant::now();
         while !is_there(&self.output) {
             let ended = self.read_for(Duration::from_millis(50))?;
@@ -159,8 +159,24 @@ impl Attached {
         Ok(())
     }
 
-    /// Ends it as Ctrl-C does, and returns all that it printed.
-    fn stop(mut self) -> Result<String> {
+    /// Ends it as Ctrl-C does, and returns all that it printed; it must have succeeded.
+    pub(crate) fn stop(self) -> Result<String> {
+        let (status, output) = self.interrupted()?;
+        ensure!(status.success(), "it ended with {status}: {output}");
+        Ok(output)
+    }
+
+    /// Ends it as Ctrl-C does, and the host that it has started with it, and returns all that it
+    /// printed.
+    pub(crate) fn interrupt(self) -> Result<String> {
+        /// What a shell says of a process that SIGINT ended.
+        const BY_SIGNAL: i32 = 128 + 2;
+        let (status, output) = self.interrupted()?;
+        ensure!(status.code() == Some(BY_SIGNAL), "it ended with {status}: {output}");
+        Ok(output)
+    }
+
+    fn interrupted(mut self) -> Result<(ExitStatus, String)> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.context("a process without a number")?;
         if self.child.try_wait()?.is_none() {
@@ -169,8 +185,7 @@ impl Attached {
         let ended = self.read_for(PATIENCE_AT_THE_END)?;
         ensure!(ended, "it does not end on Ctrl-C: {}", self.output);
         let status = self.child.wait()?;
-        ensure!(status.success(), "it ended with {status}: {}", self.output);
-        Ok(std::mem::take(&mut self.output))
+        Ok((status, std::mem::take(&mut self.output)))
     }
 }
 
@@ -184,7 +199,7 @@ impl Drop for Attached {
 
 /// Puts an offset in place of `{offset of "TEXT"}`: that of the first instruction of the line of the
 /// host's source that begins with the text, within the function named before.
-fn resolve(option: &str, setup: &Setup, case: &Case) -> Result<String> {
+pub(crate) fn resolve(option: &str, setup: &Setup, case: &Case) -> Result<String> {
     let Some((function, text)) = option.split_once("+{offset of \"") else {
         return Ok(option.to_owned());
     };

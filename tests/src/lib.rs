@@ -5,6 +5,7 @@
 pub mod attached;
 pub mod pinned;
 pub mod program;
+pub mod running;
 mod setup;
 pub mod verdict;
 

@@ -95,7 +95,7 @@ impl Module {
     }
 
     /// Loads `file`.
-    fn insmod(file: &Path) -> Result<Self> {
+    pub(crate) fn insmod(file: &Path) -> Result<Self> {
         let log = KernelLog::from_now()?;
         let output = run(Command::new("insmod").arg(file))?;
         ensure!(

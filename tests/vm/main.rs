@@ -12,6 +12,7 @@ mod ko;
 mod lifecycle;
 mod modules;
 mod readme;
+mod run;
 mod verdicts;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn trials() -> anyhow::Result<Vec<Trial>> {
     let mut trials = verdicts::trials(maker)?;
     trials.extend(ko::trials(maker)?);
     trials.extend(readme::trials(maker));
+    trials.extend(run::trials(maker));
     if maker == Maker::UfuncGen {
         return Ok(trials);
     }

@@ -83,7 +83,7 @@ fn entries(map: &Map<'_>, types: &Types) -> Result<Vec<Entry>> {
 }
 
 /// The value as its type says, or else as a number if it has the size of one.
-fn decode(types: &Types, ty: TypeId, bytes: &[u8]) -> Value {
+pub(crate) fn decode(types: &Types, ty: TypeId, bytes: &[u8]) -> Value {
     if types.get(ty).is_some_and(|_| ty != TypeId::VOID) {
         return types.decode(ty, bytes);
     }

@@ -76,10 +76,7 @@ impl Events {
         let mut events = Events { watched: Vec::new(), queue: Queue::default(), types };
         for name in names {
             let map = loaded.map(name)?;
-            let ty = match event_type {
-                Some(wanted) => Some(find_type(&events.types, wanted)?),
-                None => guess_type(&events.types, name)?,
-            };
+            let ty = self::event_type(&events.types, name, event_type)?;
             let handle = MapHandle::try_from(&map).context("failed to hold a map")?;
             let source = events.source(handle).with_context(|| format!("--events {name}"))?;
             let ready = match &source {
@@ -174,6 +171,19 @@ impl Events {
                 "it is a map of type {other:?}: events come out of ring buffers and perf event arrays; see the contents of others with --dump"
             ),
         }
+    }
+}
+
+/// The type of the events in the map `name`, which `wanted` says if it is there; `None` for what the
+/// object says nothing of.
+pub(crate) fn event_type(
+    types: &Types,
+    name: &str,
+    wanted: Option<&str>,
+) -> Result<Option<TypeId>> {
+    match wanted {
+        Some(wanted) => find_type(types, wanted).map(Some),
+        None => guess_type(types, name),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::attempt;
 use crate::map_memory;
 use crate::messages::{self, Detail, Message, capture};
 use crate::object::BpfObject;
+use crate::run::package::MapForm;
 
 /// Why an object was not loaded.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct Loaded {
     pub(crate) types: Rc<Types>,
     /// What libbpf said.
     pub(crate) messages: Vec<Message>,
+    /// What maps of maps hold, by their names.
+    inner_maps: Vec<(String, MapForm)>,
 }
 
 impl Loaded {
@@ -76,9 +79,11 @@ impl Loaded {
             &object.bytes
         };
         let (mut parts, mut said) = (Vec::<Object>::new(), Vec::new());
+        let mut inner_maps = Vec::new();
         for (types, selected) in &groups {
-            let (part, mut messages) =
-                capture(detail, || load(object, bytes, selected, types.as_deref(), parts.first()));
+            let (part, mut messages) = capture(detail, || {
+                load(object, bytes, selected, types.as_deref(), parts.first(), &mut inner_maps)
+            });
             said.append(&mut messages);
             match part {
                 Ok(part) => parts.push(part),
@@ -90,7 +95,7 @@ impl Loaded {
             Some(btf) if !btf.is_empty() => Types::read(&btf)?,
             _ => own_types,
         };
-        let loaded = Loaded { parts, types: Rc::new(types), messages: said };
+        let loaded = Loaded { parts, types: Rc::new(types), messages: said, inner_maps };
         if is_mixed {
             loaded.fill(&slots)?;
         }
@@ -116,6 +121,23 @@ impl Loaded {
     /// The maps.
     pub(crate) fn maps(&self) -> impl Iterator<Item = Map<'_>> {
         self.parts.iter().take(1).flat_map(Object::maps)
+    }
+
+    /// The descriptors by which instructions name maps, and the maps' names.
+    pub(crate) fn descriptors(&self) -> Vec<(i32, String)> {
+        let maps = self.parts.iter().flat_map(Object::maps);
+        let named = maps.map(|map| (map.as_fd().as_raw_fd(), map.name().to_string_lossy().into()));
+        named.collect()
+    }
+
+    /// What the map of maps `name` holds.
+    pub(crate) fn inner_map(&self, name: &str) -> Option<MapForm> {
+        self.inner_maps.iter().find(|(map, _)| map == name).map(|(_, form)| *form)
+    }
+
+    /// The object's BTF as libbpf completed it.
+    pub(crate) fn btf(&self) -> Vec<u8> {
+        self.parts.first().map(raw::object_btf).unwrap_or_default()
     }
 
     /// The map that is called `name`. libbpf puts the object's name before those of global data:
@@ -157,6 +179,7 @@ fn load(
     selected: &[&Planned],
     types: Option<&Path>,
     shared: Option<&Object>,
+    inner_maps: &mut Vec<(String, MapForm)>,
 ) -> Result<Object, LoadError> {
     let mut builder = ObjectBuilder::default();
     if let Some(types) = types {
@@ -170,6 +193,11 @@ fn load(
     usdt::make_room(&mut opened)?;
     if let Some(shared) = shared {
         share_maps(&mut opened, shared)?;
+    }
+    // libbpf forgets them once the maps are made.
+    for mut map in opened.maps_mut() {
+        let form = raw::inner_map(&mut map);
+        inner_maps.extend(form.map(|form| (map.name().to_string_lossy().into_owned(), form)));
     }
     opened.load().map_err(|_| LoadError::Refused(Vec::new()))
 }

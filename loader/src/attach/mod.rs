@@ -13,26 +13,26 @@
 //! Everything that can be known to fail is found before anything is attached; what fails then
 //! takes back what was attached before.
 
-mod dump;
-mod events;
+pub(crate) mod dump;
+pub(crate) mod events;
 mod hooks;
 mod library;
 mod lines;
-mod load;
-mod output;
+pub(crate) mod load;
+pub(crate) mod output;
 mod pin;
-mod plan;
+pub(crate) mod plan;
 mod plt;
-mod printk;
+pub(crate) mod printk;
 pub(crate) mod raw;
-mod section;
+pub(crate) mod section;
 mod session;
-mod slots;
+pub(crate) mod slots;
 mod stubs;
 pub(crate) mod symbols;
 pub(crate) mod tracefs;
 mod usdt;
-mod value;
+pub(crate) mod value;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -123,13 +123,7 @@ pub fn attach(
 ) -> Result<(), AttachError> {
     let object = BpfObject::open(request.object)?;
     request.types.check()?;
-    let exe = request.pid.filter(|_| request.apps.is_empty()).map(executable).transpose()?;
-    // A library may be given by its bare name.
-    let find = |app: &PathBuf| match library::find(app, request.pid) {
-        Some(found) if !app.exists() => found,
-        _ => app.clone(),
-    };
-    let apps: Vec<PathBuf> = request.apps.iter().map(find).chain(exe).collect();
+    let apps = find_apps(request)?;
     let request = &AttachRequest { apps: &apps, ..*request };
     let plan = Plan::new(request, &object)?;
     check_request(request, &plan)?;
@@ -140,7 +134,10 @@ pub fn attach(
     capability::check()?;
     // Listened to from here on: a signal from now on takes back what is attached by then.
     let mut session = Session::new(request)?;
-    let loaded = load_object(request, &object, &plan, note)?;
+    let Prepared { loaded, module, .. } = load_object(request, &object, &plan, note)?;
+    if let Some(module) = module.filter(|_| !request.allow_stubs) {
+        stubs::check(&loaded, &module)?;
+    }
     let mut events = Events::open(&loaded, request.events, request.event_type)?;
     let dumped = dump::check(&loaded, request.dump)?;
     let mut pins = request.pin.map(Pins::create).transpose()?;
@@ -176,15 +173,27 @@ pub fn attach(
     Ok(())
 }
 
-const WRITE_FAILED: &str = "failed to write the output";
+pub(crate) const WRITE_FAILED: &str = "failed to write the output";
 
-/// Loads the programs, and makes sure that they may be attached.
-fn load_object(
+/// Programs that are in the kernel, and what they were judged by.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) loaded: Loaded,
+    /// The module that lends what they call.
+    pub(crate) module: Option<modules::LoadedModule>,
+    /// The applications whose types count.
+    pub(crate) apps: Vec<App>,
+    /// The names of the kfuncs that they may call.
+    pub(crate) kfuncs: Vec<String>,
+}
+
+/// Loads the programs.
+pub(crate) fn load_object(
     request: &AttachRequest<'_>,
     object: &BpfObject,
     plan: &Plan,
     note: &mut dyn FnMut(&str),
-) -> Result<Loaded, AttachError> {
+) -> Result<Prepared, AttachError> {
     let apps = applications(request, plan)?;
     let hosts: Vec<&App> = apps.iter().collect();
     let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &hosts)?;
@@ -207,10 +216,8 @@ fn load_object(
             note(&format!("libbpf: {line}"));
         }
     }
-    if let Some(module) = module.filter(|_| !request.allow_stubs) {
-        stubs::check(&loaded, &module)?;
-    }
-    Ok(loaded)
+    let kfuncs = object.kfuncs.iter().map(|kfunc| kfunc.name.clone()).collect();
+    Ok(Prepared { loaded, module, apps, kfuncs })
 }
 
 /// What is seen of the attached programs.
@@ -275,6 +282,17 @@ fn is_left_at_once(request: &AttachRequest<'_>) -> bool {
 fn only_lists(plan: &Plan) -> bool {
     let is_list = |planned: &Planned| planned.section.hook == section::Hook::Iterator;
     plan.programs.iter().all(is_list)
+}
+
+/// Where the applications are that `request` names, or that its process runs.
+pub(crate) fn find_apps(request: &AttachRequest<'_>) -> Result<Vec<PathBuf>> {
+    let exe = request.pid.filter(|_| request.apps.is_empty()).map(executable).transpose()?;
+    // A library may be given by its bare name.
+    let find = |app: &PathBuf| match library::find(app, request.pid) {
+        Some(found) if !app.exists() => found,
+        _ => app.clone(),
+    };
+    Ok(request.apps.iter().map(find).chain(exe).collect())
 }
 
 /// The file that the process `pid` runs.

@@ -73,6 +73,11 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
+    /// What only one command has to say: `text` for people, `document` for programs.
+    pub(crate) fn say(&mut self, text: &str, document: &Json) -> io::Result<()> {
+        if self.json { self.json(document) } else { self.line(text) }
+    }
+
     /// Everything is pinned.
     pub(crate) fn pinned(&mut self, folder: &Path) -> io::Result<()> {
         match self.json {

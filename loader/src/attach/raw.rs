@@ -12,8 +12,10 @@ use std::slice;
 
 use anyhow::Result;
 use libbpf_rs::libbpf_sys;
-use libbpf_rs::{AsRawLibbpf as _, Link, Map, Object, PerfBuffer, Program, RingBuffer};
+use libbpf_rs::{AsRawLibbpf as _, Link, Map, Object, OpenMapMut, PerfBuffer, Program, RingBuffer};
 use ufunc_gen::btf::TypeId;
+
+use crate::run::package::MapForm;
 
 /// The BTF of `object` as libbpf completed it: with the places of global variables.
 pub(crate) fn object_btf(object: &Object) -> Vec<u8> {
@@ -42,6 +44,49 @@ pub(crate) fn map_types(map: &Map<'_>) -> (TypeId, TypeId) {
         let key = libbpf_sys::bpf_map__btf_key_type_id(map);
         (TypeId(key), TypeId(libbpf_sys::bpf_map__btf_value_type_id(map)))
     }
+}
+
+/// What the map of maps `map`, which is not made yet, holds.
+pub(crate) fn inner_map(map: &mut OpenMapMut<'_>) -> Option<MapForm> {
+    let map = map.as_libbpf_object().as_ptr();
+    // SAFETY: the map belongs to an open object, and so does the inner one, if there is one; the
+    // functions only read them.
+    unsafe {
+        let inner = libbpf_sys::bpf_map__inner_map(map);
+        (!inner.is_null()).then(|| MapForm {
+            kind: libbpf_sys::bpf_map__type(inner),
+            key_size: libbpf_sys::bpf_map__key_size(inner),
+            value_size: libbpf_sys::bpf_map__value_size(inner),
+            max_entries: libbpf_sys::bpf_map__max_entries(inner),
+            flags: libbpf_sys::bpf_map__map_flags(inner),
+            extra: libbpf_sys::bpf_map__map_extra(inner),
+            spin_lock: None,
+        })
+    }
+}
+
+/// What the kernel calls the loaded program `program`: the beginning of a digest of its instructions.
+pub(crate) fn program_tag(program: BorrowedFd<'_>) -> io::Result<[u8; 8]> {
+    let mut info = libbpf_sys::bpf_prog_info::default();
+    let mut size = size_of_val(&info) as u32;
+    // SAFETY: `info` is the kernel's struct and has `size` bytes, of which the kernel fills in those
+    // that it knows. All pointers in it are NULL, so that it writes nowhere else.
+    let error =
+        unsafe { libbpf_sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), &mut info, &mut size) };
+    if error == 0 { Ok(info.tag) } else { Err(io::Error::from_raw_os_error(-error)) }
+}
+
+/// The functions of a loaded program: where each begins, and its type in the object's BTF.
+pub(crate) fn functions(program: &Program<'_>) -> Vec<(u32, TypeId)> {
+    let program = program.as_libbpf_object().as_ptr();
+    // SAFETY: the program belongs to an open object; libbpf's array has that many records, or is
+    // NULL, and stays as long as the object.
+    let records = unsafe {
+        let records = libbpf_sys::bpf_program__func_info(program);
+        let count = libbpf_sys::bpf_program__func_info_cnt(program);
+        if records.is_null() { &[] } else { slice::from_raw_parts(records, count as usize) }
+    };
+    records.iter().map(|record| (record.insn_off, TypeId(record.type_id))).collect()
 }
 
 /// Attaches a program of fentry and its relatives, which gets `cookie`.

@@ -45,6 +45,19 @@ impl Place {
     }
 }
 
+/// The code of a function.
+#[derive(Debug)]
+pub(crate) struct Code<'a> {
+    /// Where it begins, in the address space that the file describes.
+    pub(crate) start: u64,
+    /// How many bytes are its own; 0 if nobody knows.
+    pub(crate) size: u32,
+    /// Its bytes, and the filling up to the next function.
+    pub(crate) bytes: &'a [u8],
+    /// What the linker calls it.
+    pub(crate) names: Vec<String>,
+}
+
 /// A function with code in the file.
 #[derive(Clone, Copy, Debug)]
 struct Function<'a> {
@@ -166,6 +179,52 @@ impl Binary {
         Some(Place { symbol, offset, address, file_offset })
     }
 
+    /// The code around `place`, up to the next function.
+    pub(crate) fn code(&self, place: &Place) -> Result<Code<'_>> {
+        /// How much of what has no symbol is looked at.
+        const UNKNOWN_MAX: u64 = 64;
+        /// Bytes of a slot of the PLT, which has no symbol either.
+        const SLOT_LEN: u64 = 16;
+        let start = place.address.wrapping_sub(place.offset);
+        let functions = self.functions()?;
+        let own: Vec<&Function<'_>> =
+            functions.iter().filter(|function| function.address == start).collect();
+        let names: Vec<String> = match own.as_slice() {
+            [] => vec![place.symbol.clone()],
+            own => own.iter().map(|function| function.name.to_owned()).collect(),
+        };
+        let is_slot = own.is_empty() && place.symbol.ends_with(PLT_SUFFIX);
+        let known = own.iter().map(|function| function.size).max().unwrap_or(0);
+        let size = if is_slot { SLOT_LEN } else { known };
+        let after = start.saturating_add(size.max(1));
+        let next = functions.partition_point(|function| function.address < after);
+        let room = match functions.get(next) {
+            _ if is_slot => SLOT_LEN,
+            Some(next) if !own.is_empty() => next.address - start,
+            _ => size.max(UNKNOWN_MAX),
+        };
+        let bytes = self.bytes(start, room)?;
+        ensure!(size <= bytes.len() as u64, "its code is cut off in the file");
+        Ok(Code { start, size: u32::try_from(size)?, bytes, names })
+    }
+
+    /// Up to `length` bytes of code at `address`, fewer at the end of a segment.
+    fn bytes(&self, address: u64, length: u64) -> Result<&[u8]> {
+        code_at(self.file.bytes(), address, length)
+    }
+
+    /// The names of the functions that begin at `address`.
+    pub(crate) fn names_at(&self, address: u64) -> Result<Vec<String>> {
+        let functions = self.functions()?;
+        let here = functions.iter().filter(|function| function.address == address);
+        Ok(here.map(|function| function.name.to_owned()).collect())
+    }
+
+    /// Fails unless there is code at `address`.
+    pub(crate) fn require_code(&self, address: u64) -> Result<()> {
+        self.bytes(address, 1).map(drop)
+    }
+
     /// Some functions that programs may be put on, the application's own first.
     pub(crate) fn candidates(&self) -> Result<Vec<String>> {
         let functions = self.functions()?;
@@ -226,6 +285,18 @@ impl Binary {
         }
         format!("there is no such function; {}", suggest(functions, name, "there are"))
     }
+}
+
+/// Up to `length` bytes of the code at `address` of the ELF file `bytes`, fewer at a segment's end.
+pub(crate) fn code_at(bytes: &[u8], address: u64, length: u64) -> Result<&[u8]> {
+    let elf = object::File::parse(bytes).context("failed to read the ELF headers")?;
+    let found = code_segments(&elf).find_map(|segment| {
+        let within = address.checked_sub(segment.address).filter(|at| *at < segment.size)?;
+        let from = usize::try_from(segment.file_offset.checked_add(within)?).ok()?;
+        let length = usize::try_from(length.min(segment.size - within)).ok()?;
+        bytes.get(from..from.checked_add(length)?)
+    });
+    found.with_context(|| format!("there is no code at address {address:#x}"))
 }
 
 fn no_slot(name: &str) -> String {

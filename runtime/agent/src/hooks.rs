@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Hooks that are in place.
 
-use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::Once;
 
@@ -10,12 +9,16 @@ use ufunc_shared::placement::Placement;
 use ufunc_shared::plan::Plan;
 use ufunc_shared::thread::Agent;
 
+use crate::lock::ForkLock;
 use crate::near::Areas;
 use crate::text::Text;
 use crate::{patch, returns, sys, threads, trap};
 
 /// `ARCH_SHSTK_STATUS`
 const SHADOW_STACK_STATUS: usize = 0x5005;
+
+/// Where functions begin, as compilers like it.
+const CODE_ALIGNMENT: u64 = 16;
 
 /// A hook that is in place, until it is detached.
 #[must_use = "it stays in place until it is detached"]
@@ -49,6 +52,33 @@ pub fn reserve(patch: u64, placement: &Placement, size: usize, again: bool) -> R
             Some(plan) if again => Ok(plan.stub),
             _ => state.areas.take(placement, size as u64),
         }
+    })
+}
+
+/// Room for `size` bytes of programs, within reach of a jump from and to all of `near`, or else of
+/// the agent's own functions. It is never given back, for a thread may be in it.
+pub fn reserve_code(near: Option<Range<u64>>, size: usize) -> Result<u64> {
+    let near = near.unwrap_or_else(|| {
+        let own = agent().enter;
+        own..own
+    });
+    let anchor = near.start & !(CODE_ALIGNMENT - 1);
+    let placement = Placement::near(anchor).reaching(near.end.next_multiple_of(CODE_ALIGNMENT));
+    let size = (size as u64).max(1).next_multiple_of(CODE_ALIGNMENT);
+    locked(|state| state.code.take(&placement, size))
+}
+
+/// Writes programs where room was reserved for them.
+///
+/// # Safety
+///
+/// Nothing has been led there yet.
+pub unsafe fn install_code(address: u64, bytes: &[u8]) -> Result<()> {
+    locked(|state| {
+        let end = address.checked_add(bytes.len() as u64).context("code wraps around")?;
+        ensure!(state.code.is_taken(&(address..end)), "no room was reserved at {address:#x}");
+        // SAFETY: as the caller vouches.
+        unsafe { Text::open().write(address, bytes) }
     })
 }
 
@@ -116,6 +146,11 @@ impl Hook {
 
     /// Puts the original bytes back.
     pub fn detach(self) -> Result<()> {
+        self.take_away()
+    }
+
+    /// Puts the original bytes back, unless that fails. The hook is in place no more, then.
+    pub(crate) fn take_away(&self) -> Result<()> {
         locked(|state| {
             let index = state.index(self.patch)?;
             let plan = state.installed.get(index).context("the hook is gone")?.clone();
@@ -140,6 +175,8 @@ struct State {
     /// Plans that were in place. Threads may still be in their stubs.
     retired: Vec<Plan>,
     areas: Areas,
+    /// Room for programs.
+    code: Areas,
 }
 
 impl State {
@@ -226,50 +263,30 @@ fn has_shadow_stack() -> bool {
     answer == 0 && features & 1 != 0
 }
 
-/// The state, under a lock that a `fork` takes too: in the child nobody else is there to let go.
-struct Shared {
-    lock: UnsafeCell<libc::pthread_mutex_t>,
-    state: UnsafeCell<State>,
+static STATE: ForkLock<State> = ForkLock::new(State {
+    installed: Vec::new(),
+    retired: Vec::new(),
+    areas: Areas::new(),
+    code: Areas::new(),
+});
+
+unsafe extern "C" fn lock() {
+    STATE.acquire();
 }
 
-// SAFETY: the state is only touched by who has the lock.
-unsafe impl Sync for Shared {}
-
-static SHARED: Shared = Shared {
-    lock: UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER),
-    state: UnsafeCell::new(State {
-        installed: Vec::new(),
-        retired: Vec::new(),
-        areas: Areas::new(),
-    }),
-};
-
-extern "C" fn lock() {
-    // SAFETY: it is initialised, and never moved.
-    unsafe { libc::pthread_mutex_lock(SHARED.lock.get()) };
-}
-
-extern "C" fn unlock() {
-    // SAFETY: this thread has it.
-    unsafe { libc::pthread_mutex_unlock(SHARED.lock.get()) };
+unsafe extern "C" fn unlock() {
+    // SAFETY: only called by `fork`, which has called `lock`.
+    unsafe { STATE.release() };
 }
 
 /// Runs `work` on the state while nobody else does. `work` does not fork, nor run hooks.
 fn locked<T>(work: impl FnOnce(&mut State) -> T) -> T {
+    prepare_forks();
+    STATE.locked(work)
+}
+
+/// Has every `fork` take the lock. Locks that are held while this one is taken are prepared later.
+pub(crate) fn prepare_forks() {
     static FORKS: Once = Once::new();
-    FORKS.call_once(|| {
-        // SAFETY: the functions are this object's, which is never unloaded.
-        unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(unlock)) };
-    });
-    /// Lets go, whatever happens.
-    struct Held;
-    impl Drop for Held {
-        fn drop(&mut self) {
-            unlock();
-        }
-    }
-    lock();
-    let _held = Held;
-    // SAFETY: the lock is held.
-    work(unsafe { &mut *SHARED.state.get() })
+    FORKS.call_once(|| ForkLock::<State>::with_forks(lock, unlock));
 }

@@ -567,9 +567,26 @@ fn create(process: i32, thread: i32) -> Option<&'static Block> {
     }
 }
 
+/// The stack pointer of the outermost stub of this thread whose programs may call into the
+/// application; 0 if there is none.
+pub(crate) fn guard() -> u64 {
+    let guard: u64;
+    // SAFETY: reads a thread-local word, which is there as long as the thread.
+    unsafe {
+        asm!(
+            "mov {guard}, qword ptr [rip + ufunc_agent_words@GOTTPOFF]",
+            "mov {guard}, qword ptr fs:[{guard} + {at}]",
+            guard = out(reg) guard,
+            at = const words::GUARD,
+            options(nostack, readonly),
+        );
+    }
+    guard
+}
+
 /// The thread's own stack: up to the thread's control block, which lies on top of it, but for the
 /// main thread's. Empty if it cannot be told.
-fn stack(main: bool) -> (usize, usize) {
+pub(crate) fn stack(main: bool) -> (usize, usize) {
     let control: usize;
     // SAFETY: the first word at the thread pointer is the thread pointer, by the ABI.
     unsafe { asm!("mov {}, qword ptr fs:[0]", out(reg) control, options(nostack, readonly)) };

@@ -37,11 +37,24 @@ fn try_once(signals: &[libc::c_int]) -> Result<()> {
         let blocked = u64::from_str_radix(field("SigBlk:"), 16).unwrap_or(0);
         ensure!(
             blocked & wanted == 0,
-            "the thread {} ({}) blocks SIGTRAP or SIGILL, and would be killed if it came upon a \
-             hook that is being changed: leave these two out of its pthread_sigmask",
+            "the thread {} ({}) blocks {}, and would be killed if it came upon a hook that is being \
+             changed, or a program upon an address where nothing is: leave these out of its \
+             pthread_sigmask",
             task.file_name().display(),
-            field("Name:")
+            field("Name:"),
+            names(signals)
         );
     }
     Ok(())
+}
+
+fn names(signals: &[libc::c_int]) -> String {
+    let name = |signal: &libc::c_int| match *signal {
+        libc::SIGTRAP => "SIGTRAP".to_owned(),
+        libc::SIGILL => "SIGILL".to_owned(),
+        libc::SIGSEGV => "SIGSEGV".to_owned(),
+        libc::SIGBUS => "SIGBUS".to_owned(),
+        other => format!("signal {other}"),
+    };
+    signals.iter().map(name).collect::<Vec<_>>().join(" or ")
 }

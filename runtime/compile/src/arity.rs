@@ -32,12 +32,13 @@ pub(crate) fn arities(program: &Program, bindings: &Bindings) -> Vec<u8> {
 /// The number of arguments that a call outside of the program takes.
 pub(crate) fn of_target(target: Target, bindings: &Bindings) -> u8 {
     match bindings.get(&target) {
-        Some(Binding::Function { signature, .. }) => {
-            u8::try_from(signature.parameters.len()).unwrap_or(MOST).min(MOST)
-        }
         Some(Binding::TailCall { .. }) => 3,
         Some(Binding::Throw) => 1,
-        _ => MOST,
+        Some(Binding::Constant | Binding::Argument(_)) => 0,
+        binding => match binding.and_then(Binding::signature) {
+            Some(signature) => u8::try_from(signature.parameters.len()).unwrap_or(MOST).min(MOST),
+            None => MOST,
+        },
     }
 }
 

@@ -2,8 +2,7 @@
 //! The registers that a program can change, so that a hook need save no others.
 
 use iced_x86::{
-    Decoder, DecoderOptions, FlowControl, InstructionInfoFactory, InstructionInfoOptions, OpAccess,
-    Register,
+    Decoder, DecoderOptions, InstructionInfoFactory, InstructionInfoOptions, OpAccess, Register,
 };
 
 use crate::Architecture;
@@ -30,16 +29,11 @@ impl Changes {
     }
 }
 
-/// Finds out what the code of a program's functions changes, all of which are looked at.
-/// `calls_outside` says whether they call anything else: that may change everything.
-pub(crate) fn changes(
-    architecture: Architecture,
-    code: &[u8],
-    functions: &[CodeRange],
-    calls_outside: bool,
-) -> Changes {
+/// Finds out what the code of a program's functions changes, all of which are looked at; what they
+/// call outside of the program is left out.
+pub(crate) fn changes(architecture: Architecture, code: &[u8], functions: &[CodeRange]) -> Changes {
     let all = Changes::all(architecture);
-    if architecture != Architecture::X86_64 || calls_outside {
+    if architecture != Architecture::X86_64 {
         return all;
     }
     let mut factory = InstructionInfoFactory::new();
@@ -48,9 +42,6 @@ pub(crate) fn changes(
         let start = range.offset as usize;
         let Some(bytes) = code.get(start..start + range.length as usize) else { return all };
         for instruction in Decoder::with_ip(64, bytes, start as u64, DecoderOptions::NONE) {
-            if instruction.flow_control() == FlowControl::IndirectCall {
-                return all;
-            }
             let options = InstructionInfoOptions::NO_MEMORY_USAGE;
             for used in factory.info_options(&instruction, options).used_registers() {
                 let is_read = matches!(

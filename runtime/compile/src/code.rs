@@ -25,8 +25,12 @@ pub struct Code {
     pub faulting_loads: Vec<FaultingLoad>,
     /// What the program uses of its context.
     pub context: ContextUse,
-    /// What running it can change.
+    /// What running it can change, whatever it calls.
     pub changes: Changes,
+    /// The same without what the functions outside of the program change that it calls.
+    pub own_changes: Changes,
+    /// Whether it calls any.
+    pub calls_outside: bool,
 }
 
 /// Where a function's code is.

@@ -13,7 +13,7 @@ use cranelift_frontend::FunctionBuilderContext;
 
 use crate::Options;
 use crate::arity;
-use crate::changes::changes;
+use crate::changes::{Changes, changes};
 use crate::code::{Code, CodeRange, Relocation, RelocationKind, Symbol};
 use crate::context;
 use crate::fault;
@@ -40,13 +40,15 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
     if let Some(main) = arities.first_mut() {
         *main = options.arguments;
     }
+    let begin = options.begin.map(Target::Runtime);
     let unit = Unit {
         program,
         bindings,
-        targets: program.targets().into_iter().collect(),
+        targets: targets(program, bindings, begin),
         arities,
         throwing: throwing(program, bindings)?,
         exception_callback: program.exception_callback(),
+        begin,
         architecture: options.architecture,
     };
     let mut output = Output::default();
@@ -66,10 +68,13 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
     } else {
         Vec::new()
     };
-    let calls_outside = unit.targets.iter().any(|target| {
-        matches!(bindings.get(target), Some(Binding::Function { .. } | Binding::TailCall { .. }))
-    });
-    let changes = changes(options.architecture, &output.bytes, &output.functions, calls_outside);
+    let calls_outside = begin.is_some()
+        || unit
+            .targets
+            .iter()
+            .any(|target| bindings.get(target).is_some_and(Binding::calls_outside));
+    let own_changes = changes(options.architecture, &output.bytes, &output.functions);
+    let changes = if calls_outside { Changes::all(options.architecture) } else { own_changes };
     Ok(Code {
         architecture: options.architecture,
         bytes: output.bytes,
@@ -78,7 +83,19 @@ pub fn compile(program: &Program, bindings: &Bindings, options: &Options) -> Res
         faulting_loads,
         context,
         changes,
+        own_changes,
+        calls_outside,
     })
+}
+
+/// Everything outside of the program that its code refers to, in order.
+fn targets(program: &Program, bindings: &Bindings, begin: Option<Target>) -> Vec<Target> {
+    let mut targets = program.targets();
+    let bound = targets.iter().filter_map(|target| bindings.get(target));
+    let parts: Vec<Target> = bound.flat_map(Binding::parts).collect();
+    targets.extend(parts);
+    targets.extend(begin);
+    targets.into_iter().collect()
 }
 
 /// The functions that `bpf_throw` can end: those that call it, and those that call such ones.

@@ -74,10 +74,12 @@ pub struct Options {
     pub arguments: u8,
     /// Whether [`Code::faulting_loads`] is to be made.
     pub fault_table: bool,
+    /// The function that the program calls before anything else, a [`Target::Runtime`].
+    pub begin: Option<u32>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { architecture: Architecture::X86_64, arguments: 1, fault_table: true }
+        Options { architecture: Architecture::X86_64, arguments: 1, fault_table: true, begin: None }
     }
 }

@@ -37,6 +37,8 @@ pub enum Target {
         /// A descriptor of the module's BTF; 0 is vmlinux.
         module: i32,
     },
+    /// Something that no instruction names and a [`Binding`] does, by a number of the caller's.
+    Runtime(u32),
 }
 
 impl fmt::Display for Map {
@@ -57,6 +59,7 @@ impl fmt::Display for Target {
             Target::Map(map) => write!(f, "{map}"),
             Target::MapValue(map) => write!(f, "value of {map}"),
             Target::Variable { id, module } => write!(f, "variable {id} of module {module}"),
+            Target::Runtime(number) => write!(f, "part {number} of the runtime"),
         }
     }
 }
@@ -118,6 +121,43 @@ pub enum Binding {
         /// How far away it may be.
         reach: Reach,
     },
+    /// A function of the C ABI that is passed, behind what the program passes, what
+    /// [`Code::link`] is given for [`Target::Runtime`] of this number.
+    ///
+    /// [`Code::link`]: crate::Code::link
+    WithConstant {
+        /// What the program passes, and what it gets.
+        signature: Signature,
+        /// How far away it may be.
+        reach: Reach,
+        /// What is passed besides.
+        constant: u32,
+    },
+    /// A function of the C ABI that may return an object which somebody has to release. If it
+    /// does, `note` is called with it and with the address of the function `release`, and what that
+    /// returns is what the program gets.
+    Acquire {
+        /// What it takes and returns.
+        signature: Signature,
+        /// How far away it may be.
+        reach: Reach,
+        /// The function that is told, a [`Target::Runtime`].
+        note: u32,
+        /// The function that would release it, a [`Target::Runtime`].
+        release: u32,
+    },
+    /// A function of the C ABI that releases an object. Before it is called, `note` is called with
+    /// the object.
+    Release {
+        /// What it takes and returns.
+        signature: Signature,
+        /// How far away it may be.
+        reach: Reach,
+        /// The function that is told, a [`Target::Runtime`].
+        note: u32,
+        /// Which of its arguments is the object, the first being 0.
+        object: u8,
+    },
     /// `bpf_tail_call`. The address is that of a function of the C ABI that takes context, map and
     /// index, and returns the entry of the native code to go on with, or 0 to carry on here. It
     /// also keeps to the limit of 33.
@@ -127,11 +167,48 @@ pub enum Binding {
     },
     /// `bpf_throw`, which ends the program from within any of its functions. It has no address.
     Throw,
+    /// A function that has no effect and always returns the same: what [`Code::link`] is given as
+    /// its address. What it takes does not matter.
+    ///
+    /// [`Code::link`]: crate::Code::link
+    Constant,
+    /// A function that returns what the program itself was given, its first argument being 0. Only
+    /// the program itself can ask, none of the functions that it calls. It has no address.
+    Argument(u8),
     /// A map, a value or a variable.
     Data {
         /// How far away it may be.
         reach: Reach,
     },
+}
+
+impl Binding {
+    /// What is called by it, if that is a function of the C ABI.
+    pub(crate) fn signature(&self) -> Option<&Signature> {
+        match self {
+            Binding::Function { signature, .. }
+            | Binding::WithConstant { signature, .. }
+            | Binding::Acquire { signature, .. }
+            | Binding::Release { signature, .. } => Some(signature),
+            _ => None,
+        }
+    }
+
+    /// Whether functions outside of the program are called.
+    pub(crate) fn calls_outside(&self) -> bool {
+        self.signature().is_some() || matches!(self, Binding::TailCall { .. })
+    }
+
+    /// What it names besides.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Target> {
+        let parts = match *self {
+            Binding::WithConstant { constant, .. } => [Some(constant), None],
+            Binding::Acquire { note, release, .. } => [Some(note), Some(release)],
+            Binding::Release { note, .. } => [Some(note), None],
+            _ => [None, None],
+        };
+        parts.into_iter().flatten().map(Target::Runtime)
+    }
 }
 
 /// What each [`Target`] is. A program with one that is missing is refused.

@@ -106,6 +106,18 @@ impl Fields {
         .with(Field::R10)
         .with(Field::R11);
 
+    /// Them as a number, a bit for each in the struct's order.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The fields that a number says; bits of no field do not count.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
     /// These and `field`.
     #[must_use]
     pub const fn with(self, field: Field) -> Self {

@@ -53,6 +53,20 @@ impl Placement {
         Self { lowest, highest, ..self }
     }
 
+    /// As numbers, to hand over.
+    #[must_use]
+    pub fn to_numbers(&self) -> [u64; 4] {
+        let traps = self.traps.iter().rev().fold(0, |bits, traps| bits << 1 | u64::from(*traps));
+        [self.anchor, traps, self.lowest, self.highest]
+    }
+
+    /// What these numbers say; any say something.
+    #[must_use]
+    pub fn from_numbers([anchor, traps, lowest, highest]: [u64; 4]) -> Self {
+        let traps = [0, 1, 2, 3].map(|byte| traps >> byte & 1 != 0);
+        Self { anchor, traps, lowest, highest }
+    }
+
     /// What distances are counted from.
     #[must_use]
     pub fn anchor(&self) -> u64 {
@@ -128,6 +142,7 @@ mod tests {
             let mut found = 0;
             while let Some(address) = placement.next(from) {
                 assert!(address >= from && placement.allows(address));
+                assert_eq!(Placement::from_numbers(placement.to_numbers()), placement);
                 let distance = (address.wrapping_sub(anchor) as u32).to_le_bytes();
                 for (byte, traps) in distance.iter().zip(placement.traps) {
                     assert!(!traps || TRAPS.contains(byte), "{distance:x?} {:?}", placement.traps);

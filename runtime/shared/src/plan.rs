@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result, ensure};
 
 use crate::placement::TRAPS;
+use crate::wire::{Reader, Writer};
 
 /// Bytes of the jump that replaces the beginning of a function.
 pub const JUMP: usize = 5;
@@ -96,38 +97,29 @@ impl Plan {
     /// The bytes to hand over.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
+        let mut writer = Writer::after(&MAGIC);
         for number in [self.point, self.patch, self.stub, u64::from(self.writes_return_addresses)] {
-            bytes.extend(number.to_le_bytes());
+            writer.number(number);
         }
-        for part in [&self.original, &self.replacement, &self.code] {
-            bytes.extend((part.len() as u64).to_le_bytes());
-            bytes.extend(part);
-        }
-        bytes.extend((self.moved.len() as u64).to_le_bytes());
-        for moved in &self.moved {
-            bytes.extend(moved.from.to_le_bytes());
-            bytes.extend(moved.to.to_le_bytes());
-        }
-        bytes
+        writer.bytes(&self.original).bytes(&self.replacement).bytes(&self.code);
+        writer.list(&self.moved, |writer, moved| {
+            writer.number(moved.from).number(moved.to);
+        });
+        writer.finish()
     }
 
     /// The plan that `bytes` carry, checked.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let rest = bytes.strip_prefix(&MAGIC).context("this is no plan of a hook")?;
-        let mut reader = Reader(rest);
+        let mut reader = Reader::new(rest, "a plan of a hook");
         let [point, patch, stub] = [reader.number()?, reader.number()?, reader.number()?];
         let writes_return_addresses = reader.number()? != 0;
-        let original = reader.bytes(JUMP)?;
-        let replacement = reader.bytes(JUMP)?;
-        let code = reader.bytes(LONGEST_CODE)?;
-        let count = reader.number()?;
-        ensure!(count <= JUMP as u64, "a plan of a hook displaces {count} instructions");
-        let mut moved = Vec::new();
-        for _ in 0..count {
-            moved.push(Moved { from: reader.number()?, to: reader.number()? });
-        }
-        ensure!(reader.0.is_empty(), "a plan of a hook has {} bytes too many", reader.0.len());
+        let original = reader.bytes(JUMP)?.to_vec();
+        let replacement = reader.bytes(JUMP)?.to_vec();
+        let code = reader.bytes(LONGEST_CODE)?.to_vec();
+        let moved = reader
+            .list(JUMP, |reader| Ok(Moved { from: reader.number()?, to: reader.number()? }))?;
+        reader.end()?;
         let plan = Self {
             point,
             patch,
@@ -140,27 +132,6 @@ impl Plan {
         };
         plan.check()?;
         Ok(plan)
-    }
-}
-
-/// What is left of a plan's bytes.
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn number(&mut self) -> Result<u64> {
-        let (number, rest) = self.0.split_first_chunk().context("a plan of a hook is cut off")?;
-        self.0 = rest;
-        Ok(u64::from_le_bytes(*number))
-    }
-
-    fn bytes(&mut self, most: usize) -> Result<Vec<u8>> {
-        let length = self.number()?;
-        let fits = usize::try_from(length).ok().filter(|length| *length <= most);
-        let length = fits.with_context(|| format!("a part of a hook's plan has {length} bytes"))?;
-        let (bytes, rest) =
-            self.0.split_at_checked(length).context("a plan of a hook is cut off")?;
-        self.0 = rest;
-        Ok(bytes.to_vec())
     }
 }
 

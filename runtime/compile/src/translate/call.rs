@@ -58,7 +58,23 @@ impl Translator<'_, '_> {
     pub(super) fn call(&mut self, target: Target) -> Result<()> {
         let unit = self.unit;
         match unit.binding(target)? {
-            Binding::Function { signature, reach } => self.call_function(target, signature, *reach),
+            Binding::Function { signature, reach } => {
+                self.call_function(target, signature, *reach, None)
+            }
+            Binding::WithConstant { signature, reach, constant } => {
+                let constant = Target::Runtime(*constant);
+                self.call_function(target, signature, *reach, Some(constant))
+            }
+            Binding::Acquire { signature, reach, note, release } => {
+                self.call_function(target, signature, *reach, None)?;
+                self.note_acquired(Target::Runtime(*note), Target::Runtime(*release))
+            }
+            Binding::Release { signature, reach, note, object } => {
+                let object = self.get(object.saturating_add(1).min(MOST));
+                let note = self.target_function(Target::Runtime(*note), words(1), Reach::Far)?;
+                self.builder.ins().call(note, &[object]);
+                self.call_function(target, signature, *reach, None)
+            }
             Binding::TailCall { reach } => self.tail_call(target, *reach),
             Binding::Throw => {
                 let cookie = self.get(1);
@@ -66,6 +82,25 @@ impl Translator<'_, '_> {
                 // The instructions after it are never reached, but have to be somewhere.
                 let next = self.builder.create_block();
                 self.builder.switch_to_block(next);
+                Ok(())
+            }
+            Binding::Constant => {
+                let value = self.symbol(target, 0, Reach::Far)?;
+                self.set(0, value);
+                Ok(())
+            }
+            Binding::Argument(index) => {
+                ensure!(
+                    self.is_main,
+                    "the {target} can be called by the program itself only, not by a function of its own"
+                );
+                let argument = self.arguments.get(usize::from(*index)).copied();
+                let argument = argument.with_context(|| {
+                    format!(
+                        "the {target} asks for argument {index}, which the program is not given"
+                    )
+                })?;
+                self.set(0, argument);
                 Ok(())
             }
             Binding::Data { .. } => bail!("the {target} is bound as data"),
@@ -77,6 +112,7 @@ impl Translator<'_, '_> {
         target: Target,
         signature: &target::Signature,
         reach: Reach,
+        constant: Option<Target>,
     ) -> Result<()> {
         let parameters = &signature.parameters;
         ensure!(
@@ -98,6 +134,10 @@ impl Translator<'_, '_> {
             native.params.push(passed(*parameter));
             arguments.push(self.argument(*parameter, register));
         }
+        if let Some(constant) = constant {
+            native.params.push(AbiParam::new(types::I64));
+            arguments.push(self.symbol(constant, 0, Reach::Far)?);
+        }
         native.returns.extend(signature.returns.map(passed));
         let function = self.target_function(target, native, reach)?;
         let call = self.builder.ins().call(function, &arguments);
@@ -106,6 +146,30 @@ impl Translator<'_, '_> {
             _ => self.builder.ins().iconst(types::I64, 0),
         };
         self.set(0, result);
+        Ok(())
+    }
+
+    /// Calls a function of the runtime's that takes nothing.
+    pub(super) fn call_runtime(&mut self, target: Target) -> Result<()> {
+        let function = self.target_function(target, words(0), Reach::Far)?;
+        self.builder.ins().call(function, &[]);
+        Ok(())
+    }
+
+    /// Has `note` know of the object in r0, if there is one.
+    fn note_acquired(&mut self, note: Target, release: Target) -> Result<()> {
+        let object = self.get(0);
+        let (taken, next) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.ins().brif(object, taken, &[], next, &[]);
+        self.builder.switch_to_block(taken);
+        let release = self.symbol(release, 0, Reach::Far)?;
+        let note = self.target_function(note, words(2), Reach::Far)?;
+        let call = self.builder.ins().call(note, &[object, release]);
+        if let Some(&object) = self.builder.inst_results(call).first() {
+            self.set(0, object);
+        }
+        self.builder.ins().jump(next, &[]);
+        self.builder.switch_to_block(next);
         Ok(())
     }
 

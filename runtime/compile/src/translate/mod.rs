@@ -45,6 +45,8 @@ pub(crate) struct Unit<'a> {
     pub(crate) throwing: BTreeSet<usize>,
     /// The function that what was thrown is handed to.
     pub(crate) exception_callback: Option<usize>,
+    /// What the program calls first.
+    pub(crate) begin: Option<Target>,
     pub(crate) architecture: Architecture,
 }
 
@@ -86,6 +88,7 @@ pub(crate) fn translate(
         frame: stack_frame(unit.program, function, &mut builder)?,
         blocks: function.leaders.iter().map(|leader| (*leader, builder.create_block())).collect(),
         is_main: index == 0,
+        arguments: builder.block_params(entry).to_vec(),
         throws: unit.throwing.contains(&index),
         accesses: 0,
         globals: BTreeMap::new(),
@@ -93,7 +96,10 @@ pub(crate) fn translate(
         builder,
         unit,
     };
-    translator.define_registers(entry);
+    translator.define_registers();
+    if let Some(begin) = unit.begin.filter(|_| index == 0) {
+        translator.call_runtime(begin)?;
+    }
     translator.body(function)?;
     let mut builder = translator.builder;
     builder.seal_all_blocks();
@@ -151,6 +157,8 @@ struct Translator<'a, 'b> {
     /// By the instruction that they begin with.
     blocks: BTreeMap<usize, Block>,
     is_main: bool,
+    /// What the function was given.
+    arguments: Vec<Value>,
     throws: bool,
     /// Loads and stores so far that are not of the frame. There are fewer than instructions, which
     /// are at most a million.
@@ -162,16 +170,15 @@ struct Translator<'a, 'b> {
 impl Translator<'_, '_> {
     /// Arguments are in r1 and on; the rest is 0, so that programs that were not verified read
     /// nothing of the host's. What is never read costs nothing.
-    fn define_registers(&mut self, entry: Block) {
+    fn define_registers(&mut self) {
         let zero = self.builder.ins().iconst(types::I64, 0);
         for variable in self.registers {
             self.builder.def_var(variable, zero);
         }
         let budget = self.builder.ins().iconst(types::I64, MAX_LOOPS);
         self.builder.def_var(self.budget, budget);
-        let arguments = self.builder.block_params(entry).to_vec();
-        for (variable, argument) in self.registers.into_iter().skip(1).zip(arguments) {
-            self.builder.def_var(variable, argument);
+        for (variable, argument) in self.registers.into_iter().skip(1).zip(&self.arguments) {
+            self.builder.def_var(variable, *argument);
         }
     }
 
@@ -326,6 +333,11 @@ impl Translator<'_, '_> {
         let Binding::Data { reach } = *self.unit.binding(target)? else {
             bail!("the {target} is bound as a function");
         };
+        self.symbol(target, addend, reach)
+    }
+
+    /// The number that [`crate::Code::link`] is given for a target.
+    fn symbol(&mut self, target: Target, addend: i64, reach: Reach) -> Result<Value> {
         let global = match self.globals.get(&(target, addend)) {
             Some(&global) => global,
             None => {

@@ -423,3 +423,137 @@ fn registers_that_nothing_was_put_into_are_zero() {
     // SAFETY: the program only computes.
     assert_eq!(unsafe { executable.call([0, 0, 4, 0, 0]) }, 4);
 }
+
+#[test]
+fn what_is_known_when_the_code_is_linked_is_no_call() {
+    let program = [call_helper(174), exit()];
+    let world = World::default().bind(Target::Helper(174), Binding::Constant, 0x1234_5678_9abc);
+    assert_eq!(world.run(&program, [1, 2, 3, 4, 5]), 0x1234_5678_9abc);
+    let code = world.compile(&program).unwrap();
+    assert!(!code.calls_outside && code.context.passed_to.is_empty());
+}
+
+#[test]
+fn only_the_program_itself_can_ask_what_it_was_given() {
+    let world = World::default().bind(KFUNC, Binding::Argument(2), 0);
+    // r3 is overwritten before.
+    let program = [mov_imm(R3, 0), call_kfunc(7), exit()];
+    assert_eq!(world.run(&program, [10, 20, 30, 40, 50]), 30);
+    let within = [call_local(1), exit(), call_kfunc(7), exit()];
+    let refused = |world: &World, program: &[Instruction]| {
+        format!("{:#}", world.compile(program).unwrap_err())
+    };
+    assert!(refused(&world, &within).contains("by the program itself only"));
+    let beyond = World::default().bind(KFUNC, Binding::Argument(5), 0);
+    assert!(refused(&beyond, &program).contains("argument 5"));
+}
+
+extern "C" fn weigh_six(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
+    weigh(a, b, c, d, e) + 6 * f
+}
+
+#[test]
+fn what_the_program_knows_nothing_of_is_passed_last() {
+    let binding =
+        Binding::WithConstant { signature: Signature::words(5), reach: Reach::Far, constant: 3 };
+    let mut world = World::default().bind(KFUNC, binding, weigh_six as *const () as usize);
+    world.addresses.insert(Target::Runtime(3), 1000);
+    let mut program = five_arguments();
+    program.extend([call_kfunc(7), exit()]);
+    assert_eq!(world.run(&program, [0; 5]), 10 + 40 + 90 + 160 + 250 + 6000);
+}
+
+thread_local! {
+    static NOTED: std::cell::RefCell<Vec<[u64; 3]>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+extern "C" fn acquired(object: u64, release: u64) -> u64 {
+    NOTED.with_borrow_mut(|noted| noted.push([1, object, release]));
+    if object == 13 { 0 } else { object }
+}
+
+extern "C" fn released(object: u64) -> u64 {
+    NOTED.with_borrow_mut(|noted| noted.push([2, object, 0]));
+    99
+}
+
+extern "C" fn take(number: u32) -> u64 {
+    number.into()
+}
+
+extern "C" fn give(_: u32, object: u64) {
+    NOTED.with_borrow_mut(|noted| noted.push([3, object, 0]));
+}
+
+#[test]
+fn objects_are_noted_when_they_are_acquired_and_before_they_are_released() {
+    let (taker, giver) = (Target::Kfunc { id: 1, module: 1 }, Target::Kfunc { id: 2, module: 1 });
+    let acquire = Binding::Acquire {
+        signature: Signature {
+            parameters: vec![integer(32, false)],
+            returns: Some(Value::Pointer),
+        },
+        reach: Reach::Far,
+        note: 0,
+        release: 5,
+    };
+    let release = Binding::Release {
+        signature: Signature {
+            parameters: vec![integer(32, false), Value::Pointer],
+            returns: None,
+        },
+        reach: Reach::Far,
+        note: 1,
+        object: 1,
+    };
+    let mut world = World::default().bind(taker, acquire, take as *const () as usize).bind(
+        giver,
+        release,
+        give as *const () as usize,
+    );
+    world.addresses.insert(Target::Runtime(0), acquired as *const () as u64);
+    world.addresses.insert(Target::Runtime(1), released as *const () as u64);
+    world.addresses.insert(Target::Runtime(5), 0x5000);
+    let kfunc = |id| Instruction { off: 1, ..call_kfunc(id) };
+    let program = [
+        kfunc(1),
+        mov(R6, R0),
+        branch_imm(jump::JEQ, R0, 0, 3),
+        mov(R2, R0),
+        mov_imm(R1, 0),
+        kfunc(2),
+        mov(R0, R6),
+        exit(),
+    ];
+    assert_eq!(world.run(&program, [7, 0, 0, 0, 0]), 7);
+    assert_eq!(NOTED.take(), [[1, 7, 0x5000], [2, 7, 0], [3, 7, 0]]);
+    // Nothing to be noted; and what is noted may be withheld.
+    assert_eq!(world.run(&program, [0; 5]), 0);
+    assert_eq!(NOTED.take(), [[0u64; 3]; 0]);
+    assert_eq!(world.run(&program, [13, 0, 0, 0, 0]), 0);
+    assert_eq!(NOTED.take(), [[1, 13, 0x5000]]);
+}
+
+extern "C" fn begun() {
+    NOTED.with_borrow_mut(|noted| noted.push([9, 0, 0]));
+}
+
+#[test]
+fn what_a_program_calls_first_changes_no_register() {
+    let mut world = World::default();
+    world.addresses.insert(Target::Runtime(4), begun as *const () as u64);
+    let program = [call_local(2), mov(R0, R2), exit(), mov_imm(R0, 0), exit()];
+    let parsed = ufunc_compile::Program::parse(&program, &Shape::default()).unwrap();
+    let options = ufunc_compile::Options { begin: Some(4), arguments: 2, ..Default::default() };
+    let program = [mov(R0, R2), exit()];
+    let parsed_main = ufunc_compile::Program::parse(&program, &Shape::default()).unwrap();
+    let code = ufunc_compile::compile(&parsed_main, &world.bindings, &options).unwrap();
+    assert!(code.calls_outside);
+    // SAFETY: the program only returns what it is given.
+    assert_eq!(unsafe { world.load(&code).unwrap().call([1, 22, 0, 0, 0]) }, 22);
+    // Only the program itself does: its functions do not.
+    let code = ufunc_compile::compile(&parsed, &world.bindings, &options).unwrap();
+    // SAFETY: as above; r2 is not read after the call but for what it holds in native code.
+    unsafe { world.load(&code).unwrap().call([1, 2, 0, 0, 0]) };
+    assert_eq!(NOTED.take(), [[9, 0, 0], [9, 0, 0]]);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `loader run`: programs that call functions of the application, from the verdict of this kernel
+//! into the application.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use anyhow::{Context as _, Result, ensure};
+use libtest_mimic::Trial;
+use ufunc_tests::running::Host;
+
+use crate::guest::{Maker, Module, checkout, loader, run, setup, text, trial};
+
+const HOST: &str = "btf-base-complete";
+
+pub(crate) fn trials(maker: Maker) -> Vec<Trial> {
+    type Test = fn() -> Result<()>;
+    let tests: [(&str, Test); 5] = [
+        ("the extension's calls reach the application", calls_reach_the_application),
+        ("what leaks never reaches the application", leaks_never_do),
+        ("into an application that runs", into_a_running_one),
+        ("a bundle needs no module", a_bundle_needs_no_module),
+        ("another build is refused", another_build_is_refused),
+    ];
+    let with_module = |(name, test): (&str, Test)| {
+        trial(format!("run::{name}"), move || {
+            let module = maker.load(HOST)?;
+            test()?;
+            module.unload()
+        })
+    };
+    let mut trials: Vec<Trial> = tests.map(with_module).into();
+    trials
+        .push(trial("run::what ends early leaves nothing behind", what_ends_early_leaves_nothing));
+    trials
+}
+
+/// An extension calls a function of the host that leaves by longjmp, a hundred times, each time with
+/// an object in its hands.
+fn what_ends_early_leaves_nothing() -> Result<()> {
+    let data = checkout().join("tests/vm/data");
+    let folder = std::env::temp_dir();
+    let (app, object) = (folder.join("leaves"), folder.join("leaves.bpf.o"));
+    let include = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);
+    let succeed = |command: &mut Command| -> Result<()> {
+        let output = run(command)?;
+        ensure!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+        Ok(())
+    };
+    let mut cc = Command::new("cc");
+    succeed(cc.args(["-g", "-O1", "-Wl,--build-id", "-o"]).arg(&app).arg(data.join("leaves.c")))?;
+    let mut clang = Command::new("clang");
+    clang.args(["--target=bpfel", "-g", "-O2", "-I", &include, "-c", "-o"]).arg(&object);
+    succeed(clang.arg(data.join("leaves.bpf.c")))?;
+    let module = folder.join("leaves.ko");
+    let mut ko = Command::new(checkout().join("target/debug/ufunc-gen"));
+    ko.arg("ko").arg(&app).arg("--policy").arg(data.join("leaves.toml"));
+    succeed(ko.arg("-o").arg(&module))?;
+    let module = Module::insmod(&module)?;
+    let mut command = crate::guest::loader_command();
+    let output = run(command.arg("run").arg(&object).arg("--app").arg(&app))?;
+    let (printed, errors) = (text(&output.stdout), text(&output.stderr));
+    ensure!(output.status.success(), "{}: {printed}{errors}", output.status);
+    ensure!(printed.contains("held at most 1"), "{printed}");
+    module.unload()
+}
+
+fn run_object(program: &str, arguments: &[&str]) -> Result<Output> {
+    let object = format!("bpf/{program}.bpf.o");
+    let app = format!("examples/{HOST}");
+    loader([&["run", &object, "--app", &app][..], arguments].concat())
+}
+
+/// Fails unless the host printed what it does with an extension that acquires and releases.
+fn check_calls(printed: &str) -> Result<()> {
+    for line in [
+        "[main] my_alloc_data() = object #1",
+        "[extension] my_alloc_data() = object #2",
+        "[extension] my_free_data(object #2)",
+        "add_test(d) = 4",
+        "[main] my_free_data(object #1)",
+    ] {
+        ensure!(printed.lines().any(|other| other == line), "{line:?} is not in: {printed}");
+    }
+    Ok(())
+}
+
+fn calls_reach_the_application() -> Result<()> {
+    let output = run_object("alloc_free", &["--", "1"])?;
+    let (printed, errors) = (text(&output.stdout), text(&output.stderr));
+    ensure!(output.status.success(), "{}: {printed}{errors}", output.status);
+    check_calls(&printed)
+}
+
+fn leaks_never_do() -> Result<()> {
+    let output = run_object("leak", &["--", "1"])?;
+    let (printed, errors) = (text(&output.stdout), text(&output.stderr));
+    ensure!(output.status.code() == Some(1), "{}: {printed}{errors}", output.status);
+    ensure!(errors.contains("Unreleased reference"), "{errors}");
+    ensure!(!printed.contains("my_alloc_data()"), "the host was started: {printed}");
+    Ok(())
+}
+
+fn into_a_running_one() -> Result<()> {
+    let folder = std::env::temp_dir();
+    let printed = folder.join("run-host");
+    let host = Host::start(&setup().host(HOST), &printed)?;
+    let pid = host.pid().to_string();
+    let output = run_object("alloc_free", &["--pid", &pid, "--duration", "1"])?;
+    ensure!(output.status.success(), "{}", text(&output.stderr));
+    let said = std::fs::read_to_string(&printed)?;
+    ensure!(said.contains("[extension] my_alloc_data()"), "{said}");
+    ensure!(said.contains("[extension] my_free_data("), "{said}");
+    // What is taken out does nothing any more.
+    let before = std::fs::read_to_string(&printed)?.len();
+    host.goes_on(&printed)?;
+    let after = std::fs::read_to_string(&printed)?;
+    let after = after.get(before..).context("the host began anew")?;
+    ensure!(!after.contains("[extension]"), "{after}");
+    Ok(())
+}
+
+fn a_bundle_needs_no_module() -> Result<()> {
+    let bundle = std::env::temp_dir().join("alloc_free.ufb");
+    let bundle = bundle.to_string_lossy();
+    let app = format!("examples/{HOST}");
+    let arguments = ["bundle", "bpf/alloc_free.bpf.o", "--app", &app, "-o", &bundle];
+    let output = loader(arguments)?;
+    ensure!(output.status.success(), "{}", text(&output.stderr));
+    // Gone, as on a machine that never had it.
+    run(Command::new("rmmod").arg("ufunc"))?;
+    let output = loader(["run", "--bundle", &bundle, "--app", &app, "--", "1"])?;
+    let (printed, errors) = (text(&output.stdout), text(&output.stderr));
+    ensure!(output.status.success(), "{}: {printed}{errors}", output.status);
+    check_calls(&printed)?;
+    Maker::of_this_run()?.load(HOST).map(std::mem::forget)
+}
+
+fn another_build_is_refused() -> Result<()> {
+    let printed = std::env::temp_dir().join("run-other");
+    let other = checkout().join("examples/btf-base");
+    let host = Host::start(Path::new(&other), &printed)?;
+    let pid = host.pid().to_string();
+    let output = run_object("alloc_free", &["--pid", &pid])?;
+    let errors = text(&output.stderr);
+    ensure!(output.status.code() == Some(2), "{}: {errors}", output.status);
+    ensure!(errors.contains("for which the programs were judged"), "{errors}");
+    host.goes_on(&printed)
+}
