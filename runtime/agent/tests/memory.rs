@@ -120,7 +120,7 @@ fn ours_work() {
     let before = SEEN.load(Ordering::Relaxed);
     let read = helper(112);
     for bad in [0, BAD, 1 << 63, u64::MAX - 100] {
-        let mut room = [0x55; 24];
+        let mut room = [0x55u8; 24];
         assert_eq!(read(room.as_mut_ptr() as u64, 20, bad), EFAULT);
         assert_eq!(room[..20], [0; 20]);
         assert_eq!(room[20..], [0x55; 4]);
