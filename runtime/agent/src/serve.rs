@@ -19,11 +19,11 @@ use std::time::Duration;
 use std::{io, mem, ptr, thread};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ufunc_shared::channel::Channel;
 use ufunc_shared::protocol::{Reply, Request, SOCKET_NAMES, VERSION, socket_name};
 
-use crate::{extensions, sys};
+use crate::{extensions, memory, sys};
 
 /// How long a loader may stop in the middle of a message.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECTIONS: usize = 16;
 /// Bytes of the thread's stack.
 const STACK: usize = 256 << 10;
+/// How often the application's handlers are looked at once it has an extension.
+const RECHECK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 /// `CLOSE_RANGE_UNSHARE`
 const UNSHARE: usize = 1 << 1;
 /// The first descriptor that nobody takes for standard input or output.
@@ -108,7 +110,14 @@ fn serve(first: Option<RawFd>, resume: Sender<()>, ready: &Sender<Result<()>>) {
         }
     };
     let _ = ready.send(Ok(()));
-    let mut server = Server { loaders: Vec::new(), resume: Some(resume), locked: None, last: 0 };
+    let mut server = Server {
+        loaders: Vec::new(),
+        resume: Some(resume),
+        resuming: false,
+        extended: false,
+        locked: None,
+        last: 0,
+    };
     if let Some(first) = first {
         server.welcome(UnixStream::from(first), true);
     }
@@ -174,6 +183,10 @@ struct Server {
     loaders: Vec<Loader>,
     /// Kept until the application may go on.
     resume: Option<Sender<()>>,
+    /// Whether it may go on when that was said to whoever asked for it.
+    resuming: bool,
+    /// Whether a loader has ever changed anything.
+    extended: bool,
     /// Who alone may change something.
     locked: Option<u64>,
     /// The last number given to a loader.
@@ -196,11 +209,15 @@ impl Server {
         let mut sources: Vec<PollFd<'_>> =
             self.loaders.iter().map(|loader| PollFd::new(&loader.channel, PollFlags::IN)).collect();
         sources.push(PollFd::new(listener, PollFlags::IN));
-        if poll(&mut sources, None).is_err() {
+        let patience = self.extended.then_some(&RECHECK);
+        if poll(&mut sources, patience).is_err() {
             return;
         }
         let mut ready: Vec<bool> =
             sources.iter().map(|source| !source.revents().is_empty()).collect();
+        // The application may have set a handler of faults past us. There is nobody to tell of a
+        // failure; the next try comes.
+        let _ = memory::recheck();
         let knocked = ready.pop().unwrap_or(false);
         for (index, _) in ready.iter().enumerate().filter(|(_, ready)| **ready).rev() {
             if !self.serve(index) {
@@ -246,7 +263,12 @@ impl Server {
         let done = catch_unwind(AssertUnwindSafe(|| self.answer(number, &message, descriptor)));
         let reply = done.unwrap_or_else(|_| Reply::Failed("the agent has a bug".to_owned()));
         let Some(loader) = self.loaders.get(index) else { return true };
-        loader.channel.send(&reply.to_bytes(), None).is_ok()
+        let told = loader.channel.send(&reply.to_bytes(), None).is_ok();
+        if self.resuming {
+            // Not before it was told: an application may execute another program at once.
+            self.resume();
+        }
+        told
     }
 
     fn answer(&mut self, from: u64, message: &[u8], descriptor: Option<OwnedFd>) -> Reply {
@@ -257,10 +279,11 @@ impl Server {
         if request.changes() && self.locked.is_some_and(|holder| holder != from) {
             return Reply::Busy;
         }
+        self.extended |= request.changes();
         match request {
             Request::Lock => self.locked = Some(from),
             Request::Unlock => self.unlock(from),
-            Request::Resume => self.resume(),
+            Request::Resume => self.resuming = true,
             request => {
                 let mut reply = extensions::answer(request, descriptor);
                 if let Reply::Hello(hello) = &mut reply {

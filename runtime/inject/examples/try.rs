@@ -15,6 +15,10 @@ fn main() -> anyhow::Result<()> {
         s.resume()?;
         println!("{:?}", t.elapsed());
         println!("{}", s.wait()?);
+    } else if a[0] == "inject" {
+        let mut s = Session::inject(a[1].parse()?, &agent)?;
+        println!("{:?} {:?}", t.elapsed(), s.hello()?.agent);
+        println!("{:?}", s.ended(std::time::Duration::ZERO));
     } else if a[0] == "connect" {
         let s = Session::connect(a[1].parse()?)?;
         println!("{:?}", s.map(|s| s.hello()));

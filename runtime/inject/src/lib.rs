@@ -21,6 +21,7 @@ mod connect;
 mod program;
 mod session;
 mod start;
+mod trace;
 
 pub use agent::agent_path;
 pub use session::{End, Session};

@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -77,15 +78,22 @@ impl Session {
         Ok(Self { channel, process, life, child, waits })
     }
 
-    /// Not there yet.
-    pub fn inject(_process: i32, _agent: &std::path::Path) -> Result<Self> {
-        bail!("not there yet")
-    }
-
     /// Finds the agent that is in the process already, if it is.
     pub fn connect(process: i32) -> Result<Option<Self>> {
         let channel = crate::connect::connect(process)?;
         channel.map(|channel| Self::new(channel, process, None)).transpose()
+    }
+
+    /// Puts the agent into a process that runs, unless it is there already. Every register of the
+    /// thread that is borrowed for that is put back.
+    pub fn inject(process: i32, agent: &Path) -> Result<Self> {
+        if let Some(session) = Self::connect(process)? {
+            return Ok(session);
+        }
+        crate::trace::inject(process, agent)
+            .with_context(|| format!("failed to put the agent into process {process}"))?;
+        Self::connect(process)?
+            .with_context(|| format!("the agent in process {process} has ended again"))
     }
 
     /// The application's process.
