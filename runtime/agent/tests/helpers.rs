@@ -329,12 +329,6 @@ fn memory_that_is_there_or_not() {
         let values = outcome.values();
         assert!(values[..5].iter().all(|value| *value == -14), "{outcome:?}");
     }
-    let input = In::text(b"0123456789abcdef");
-    let mut places = [[0u8; 32]; 2];
-    let context = [places[0].as_mut_ptr() as u64, places[1].as_mut_ptr() as u64 + 1, 0, 0];
-    world.same("writes", &input, context);
-    assert_eq!(&places[0][..9], b"01234567\0");
-    assert_eq!(&places[1][..15], b"\x000123456789abc\0");
     for length in [64, 20, 5, 2] {
         world.same("copies", &In::default(), [edge.put(&[b'x'; 64][..length]), 0, 0, 0]);
     }

@@ -118,14 +118,10 @@ fn handler_address() -> usize {
 /// What programs do with bad addresses works.
 fn ours_work() {
     let before = SEEN.load(Ordering::Relaxed);
-    let all = helpers::addresses();
-    let (_, read) = HELPERS.iter().zip(all).find(|(helper, _)| helper.id == 112).unwrap();
-    // SAFETY: that is what the helper is.
-    let read: extern "C" fn(*mut u8, u64, u64) -> u64 =
-        unsafe { std::mem::transmute(read as usize as *const ()) };
+    let read = helper(112);
     for bad in [0, BAD, 1 << 63, u64::MAX - 100] {
-        let mut room = [0x55; 24];
-        assert_eq!(read(room.as_mut_ptr(), 20, bad), EFAULT);
+        let mut room = [0x55u8; 24];
+        assert_eq!(read(room.as_mut_ptr() as u64, 20, bad), EFAULT);
         assert_eq!(room[..20], [0; 20]);
         assert_eq!(room[20..], [0x55; 4]);
         assert_eq!(guarded()(bad, 7), 0);
@@ -133,6 +129,34 @@ fn ours_work() {
     let good = 0x1122_3344_5566_7788u64;
     assert_eq!(guarded()((&raw const good).addr() as u64, 7), good);
     assert_eq!(SEEN.load(Ordering::Relaxed), before, "the application saw a fault of ours");
+}
+
+/// A helper of three words.
+fn helper(id: u32) -> extern "C" fn(u64, u64, u64) -> u64 {
+    let all = helpers::addresses();
+    let (_, address) = HELPERS.iter().zip(all).find(|(helper, _)| helper.id == id).unwrap();
+    // SAFETY: that is what the helper is.
+    unsafe { std::mem::transmute(address as usize as *const ()) }
+}
+
+#[test]
+fn what_can_be_written_is_and_the_rest_is_not() {
+    succeeds(|| {
+        memory::install().unwrap();
+        // `bpf_probe_write_user`, which many kernels forbid, so they cannot be asked.
+        let write = helper(36);
+        let from = *b"0123456789abcdef";
+        let from = from.as_ptr() as u64;
+        let mut to = [0u8; 20];
+        assert_eq!(write(to.as_mut_ptr() as u64 + 1, from, 13), 0);
+        assert_eq!(&to, b"\x000123456789abc\0\0\0\0\0\0");
+        assert_eq!(write(BAD, from, 8), EFAULT);
+        // What is only for reading.
+        assert_eq!(
+            write(what_can_be_written_is_and_the_rest_is_not as fn() as u64, from, 8),
+            EFAULT
+        );
+    });
 }
 
 /// A function with a load that may fault, as programs have them: `mov (%rdi), %r9; mov %r9, %rax; ret`.
@@ -229,6 +253,7 @@ fn a_handler_set_past_us_is_found_by_looking_again() {
 #[test]
 fn handlers_of_one_argument_and_of_the_other_functions() {
     succeeds(|| {
+        set(libc::SIGSEGV, libc::SIG_DFL, 0, &[]);
         memory::install().unwrap();
         // SAFETY: new memory, of the kernel's choice.
         let page = unsafe {

@@ -86,7 +86,7 @@ impl Array {
 
     fn check(&self, index: u32, flags: u64) -> Result<*mut u8, Errno> {
         let locked = flags & update::LOCK != 0;
-        if flags & !update::LOCK > update::EXIST || (locked && self.cpus > 1) {
+        if flags & !update::LOCK > update::EXIST {
             return Err(Errno::INVALID);
         }
         let place = self.lookup(index).ok_or(Errno::FULL)?;

@@ -348,10 +348,12 @@ fn locks_in_values_exclude_each_other_and_outlive_their_holders() {
 #[test]
 fn a_handler_that_comes_to_its_own_threads_lock_is_told() {
     let (map, _fd) = Map::create(&Definition::new(MapKind::Hash, 4, 32, 1)).unwrap();
+    // A last signal may come when the test is over.
+    let map = Box::leak(Box::new(map));
     static MAP: AtomicU64 = AtomicU64::new(0);
     static OUTCOMES: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
     extern "C" fn handler(_: libc::c_int) {
-        // SAFETY: the map is there as long as the test.
+        // SAFETY: the map stays for good.
         let map = unsafe { Table::of(MAP.load(Ordering::Relaxed)) };
         let (key, value) = (1u32, [3u64; 4]);
         // SAFETY: key and value have their sizes.

@@ -92,6 +92,8 @@ pub(super) fn is_space(byte: u8) -> bool {
 
 /// `bpf_strtol`
 pub(super) unsafe extern "C" fn strtol(text: u64, size: u64, flags: u64, result: u64) -> u64 {
+    // SAFETY: the verifier has judged that there is room.
+    unsafe { pointer::<i64>(result).write_unaligned(0) };
     // SAFETY: the verifier has judged the text.
     let parsed = match unsafe { parse(text, size as u32 as usize, flags) } {
         Ok(parsed) => parsed,
@@ -116,6 +118,8 @@ pub(super) unsafe extern "C" fn strtol(text: u64, size: u64, flags: u64, result:
 
 /// `bpf_strtoul`
 pub(super) unsafe extern "C" fn strtoul(text: u64, size: u64, flags: u64, result: u64) -> u64 {
+    // SAFETY: the verifier has judged that there is room.
+    unsafe { pointer::<u64>(result).write_unaligned(0) };
     // SAFETY: the verifier has judged the text.
     match unsafe { parse(text, size as u32 as usize, flags) } {
         Ok(parsed) if !parsed.negative => {
