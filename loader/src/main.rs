@@ -9,11 +9,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use ufunc_loader::attach::{AttachError, AttachRequest, attach};
+use ufunc_loader::modules::LoadedModule;
 use ufunc_loader::report::{Report, Verdict, csv, human, json, overall};
 use ufunc_loader::reproduce::Reproduction;
 use ufunc_loader::verifier_log::VerifierLog;
 use ufunc_loader::{Request, verify};
-use ufunc_loader::{doctor, links};
+use ufunc_loader::{doctor, kernels, links};
 
 use args::{Args, AttachArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, VerifyArgs};
 
@@ -38,11 +39,19 @@ fn main() -> ExitCode {
 }
 
 fn run_verify(args: &VerifyArgs) -> u8 {
+    if !args.kernels.is_empty() && env::var_os(kernels::IN_GUEST).is_none() {
+        return run_kernels(args);
+    }
+    let lending = match args.lending.lending(&args.types.debug_dir) {
+        Ok(lending) => lending,
+        Err(error) => return wrong_usage(&error),
+    };
     let mut reports = verify(&Request {
         object: &args.object,
         programs: &args.program,
         apps: &args.app,
         types: args.types.options(),
+        lending,
         verbose: args.verbose,
     });
     name_command(&mut reports);
@@ -56,6 +65,23 @@ fn run_verify(args: &VerifyArgs) -> u8 {
     status
 }
 
+/// Has other kernels carry out the same command.
+fn run_kernels(args: &VerifyArgs) -> u8 {
+    let arguments: Vec<_> = env::args_os().collect();
+    match kernels::judge(&args.kernels, &arguments, args.json, &mut io::stdout()) {
+        Ok(verdict) => verdict.exit_code(),
+        Err(error) => {
+            failed(&error);
+            UNJUDGED
+        }
+    }
+}
+
+fn wrong_usage(error: &str) -> u8 {
+    print_error(error);
+    UNJUDGED
+}
+
 /// Has the reports say which command it was.
 fn name_command(reports: &mut [Report]) {
     let as_root = env::var_os("SUDO_COMMAND").is_some();
@@ -64,6 +90,10 @@ fn name_command(reports: &mut [Report]) {
 }
 
 fn run_attach(args: &AttachArgs) -> u8 {
+    let lending = match args.lending.lending(&args.types.debug_dir) {
+        Ok(lending) => lending,
+        Err(error) => return wrong_usage(&error),
+    };
     let request = AttachRequest {
         object: &args.object,
         apps: &args.app,
@@ -80,6 +110,7 @@ fn run_attach(args: &AttachArgs) -> u8 {
         dump: &args.dump,
         pin: args.pin.as_deref(),
         allow_stubs: args.allow_stubs,
+        lending,
         json: args.json,
         verbose: args.verbose,
     };
@@ -183,6 +214,14 @@ fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
         LogMode::None => None,
     };
     if args.csv {
+        // Its columns are veristat's.
+        let made = |report: &&Report| {
+            report.module.as_ref().is_some_and(LoadedModule::is_made_for_one_call)
+        };
+        if let Some(report) = reports.iter().find(made) {
+            let names = report.module.as_ref().map(LoadedModule::names).unwrap_or_default();
+            print_remark("note", &format!("a module was made for this call: {names}"));
+        }
         let mut stdout = io::stdout().lock();
         csv::write(reports, &mut stdout)?;
         return stdout.flush();
@@ -203,6 +242,9 @@ fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
 
 /// What there is to say beside the verdicts.
 fn print_remarks(report: &Report, about: &str, verbose: bool) {
+    for note in &report.notes {
+        print_remark("note", note);
+    }
     for warning in &report.warnings {
         print_remark("warning", warning);
     }

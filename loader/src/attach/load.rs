@@ -79,6 +79,7 @@ impl Loaded {
         for (types, selected) in &groups {
             let (part, mut messages) =
                 capture(detail, || load(object, bytes, selected, types.as_deref(), parts.first()));
+            messages::in_own_names(&mut messages, object);
             said.append(&mut messages);
             match part {
                 Ok(part) => parts.push(part),

@@ -39,13 +39,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
-use ufunc_gen::kernel::SYSFS_BTF;
 
 use crate::capability;
 use crate::host::App;
 use crate::host_types::{HostTypes, Sources, TypeOptions};
 use crate::messages::Detail;
-use crate::modules;
+use crate::modules::{self, Lease, Lending};
 use crate::object::BpfObject;
 use crate::report::{Report, Verdict, overall};
 use crate::{Request, verify};
@@ -91,6 +90,8 @@ pub struct AttachRequest<'a> {
     pub pin: Option<&'a Path>,
     /// Whether programs may be attached that call functions of the application.
     pub allow_stubs: bool,
+    /// Where the verifier's idea of those functions comes from.
+    pub lending: Lending<'a>,
     /// Whether JSON is written.
     pub json: bool,
     /// Whether to tell what libbpf says.
@@ -140,7 +141,9 @@ pub fn attach(
     capability::check()?;
     // Listened to from here on: a signal from now on takes back what is attached by then.
     let mut session = Session::new(request)?;
-    let loaded = load_object(request, &object, &plan, note)?;
+    // It has to outlive what is loaded and attached: what is declared first goes last.
+    let mut lease = None;
+    let loaded = load_object(request, &object, &plan, &mut lease, note)?;
     let mut events = Events::open(&loaded, request.events, request.event_type)?;
     let dumped = dump::check(&loaded, request.dump)?;
     let mut pins = request.pin.map(Pins::create).transpose()?;
@@ -166,7 +169,10 @@ pub fn attach(
     let shown = view.show(request, &attached, ends_at_once, note);
     match pins {
         // From here on they are the user's.
-        Some(pins) => pins.keep(attached),
+        Some(pins) => {
+            pins.keep(attached);
+            leave_module(&mut lease, note);
+        }
         None => drop(attached),
     }
     shown?;
@@ -178,16 +184,31 @@ pub fn attach(
 
 const WRITE_FAILED: &str = "failed to write the output";
 
+/// Pinned programs need the module that was made for them.
+fn leave_module(lease: &mut Option<Lease>, note: &mut dyn FnMut(&str)) {
+    if let Some(lease) = lease.take() {
+        note(&format!(
+            "module {} stays as long as the pinned programs need it: rmmod it when they are gone",
+            lease.name()
+        ));
+        lease.keep();
+    }
+}
+
 /// Loads the programs, and makes sure that they may be attached.
 fn load_object(
     request: &AttachRequest<'_>,
     object: &BpfObject,
     plan: &Plan,
+    lease: &mut Option<Lease>,
     note: &mut dyn FnMut(&str),
 ) -> Result<Loaded, AttachError> {
     let apps = applications(request, plan)?;
     let hosts: Vec<&App> = apps.iter().collect();
-    let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &hosts)?;
+    let lent = modules::lend(&request.lending, object, &hosts)?;
+    *lease = lent.lease;
+    let (object, module) = (&*lent.object, lent.module);
+    lent.inferred.iter().for_each(|line| note(line));
     let cache = request.types.open_cache();
     let sources = Sources { hosts: &hosts, options: request.types, cache: cache.as_ref() };
     // Programs on the kernel's hooks are not fitted to the application's types.
@@ -322,6 +343,7 @@ fn explain_refused(
         programs: &programs,
         apps: &paths,
         types: request.types,
+        lending: request.lending,
         verbose: false,
     });
     // What --func completes, `verify` does not know of.
