@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn nothing_is_made_for_an_object_that_calls_no_functions() {
-        let object = BpfObject { kfuncs: Vec::new(), ..crate::object::testing::object() };
+        let object = crate::object::testing::object();
         let lending = Lending { source: Source::Made, terms: Terms::default() };
         let lent = lend(&lending, &object, &[]).unwrap();
         assert!(lent.module.is_none() && lent.lease.is_none());
