@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ufunc_loader::TypeOptions;
+use ufunc_loader::modules::{Lending, Source, Terms};
 
 /// Has the kernel's verifier judge eBPF extensions of an application.
 #[derive(Debug, Parser)]
@@ -33,8 +34,9 @@ pub(crate) enum Command {
     /// majority, with a warning.
     ///
     /// Nothing is attached, and nothing stays loaded. If the programs call functions that the
-    /// application lends (ufuncs), the kernel module that ufunc-gen generated from this very build
-    /// of the application must be loaded.
+    /// application lends (ufuncs), a kernel module declares those: one that ufunc-gen generated from
+    /// this very build of the application, if it is loaded, or one that is made for this call and
+    /// taken out again at its end.
     Verify(VerifyArgs),
     /// Attach the programs of a BPF object, and show what they print and collect
     ///
@@ -83,6 +85,14 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "btf")]
     pub(crate) app: Vec<PathBuf>,
 
+    /// Have these kernels judge, each in a virtual machine that is thrown away: 6.12,7.2 or whole
+    /// releases, of Debian's
+    ///
+    /// ufunc's scripts/vm fetches and boots them, as root. It is found above this loader and above
+    /// the current folder, at ../share/ufunc/scripts/vm beside the loader, or by UFUNC_VM_COMMAND.
+    #[arg(long, value_name = "KERNEL,…", value_delimiter = ',', conflicts_with = "csv")]
+    pub(crate) kernels: Vec<String>,
+
     /// Judge only this program of the object; may be given several times [default: all]
     #[arg(long, value_name = "NAME")]
     pub(crate) program: Vec<String>,
@@ -104,6 +114,9 @@ pub(crate) struct VerifyArgs {
     /// libbpf says (on stderr)
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) lending: LendingArgs,
 
     #[command(flatten)]
     pub(crate) types: TypeArgs,
@@ -241,6 +254,9 @@ pub(crate) struct AttachArgs {
     pub(crate) verbose: bool,
 
     #[command(flatten)]
+    pub(crate) lending: LendingArgs,
+
+    #[command(flatten)]
     pub(crate) types: TypeArgs,
 }
 
@@ -322,6 +338,9 @@ pub(crate) struct RunArgs {
     pub(crate) verbose: bool,
 
     #[command(flatten)]
+    pub(crate) lending: LendingArgs,
+
+    #[command(flatten)]
     pub(crate) types: TypeArgs,
 
     /// Arguments of the application
@@ -387,6 +406,9 @@ pub(crate) struct BundleArgs {
     pub(crate) verbose: bool,
 
     #[command(flatten)]
+    pub(crate) lending: LendingArgs,
+
+    #[command(flatten)]
     pub(crate) types: TypeArgs,
 }
 
@@ -423,6 +445,56 @@ pub(crate) struct DoctorArgs {
     /// Print one JSON document instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where the functions come from that applications lend.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Functions that the application lends")]
+pub(crate) struct LendingArgs {
+    /// The kernel module that declares them: 'auto' makes one for this call alone, 'none' makes
+    /// none and takes what is loaded, NAME is the loaded one of that name [default: a loaded one of
+    /// this very build of the application, else auto where this process may load modules]
+    #[arg(long, value_name = "auto|NAME|none")]
+    module: Option<String>,
+
+    /// Lend what the policy FILE (TOML) names, and nothing else, as with ufunc-gen; implies
+    /// --module auto
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    /// Do not infer pairs of functions from their names and types; implies --module auto
+    #[arg(long)]
+    no_infer: bool,
+
+    /// Put PREFIX before the name of every function that is lent; implies --module auto
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Option<String>,
+}
+
+impl LendingArgs {
+    /// What is asked for. Fails if it cannot go together.
+    pub(crate) fn lending<'a>(&'a self, debug_dirs: &'a [PathBuf]) -> Result<Lending<'a>, String> {
+        let terms = Terms {
+            policy: self.policy.as_deref(),
+            infer: !self.no_infer,
+            prefix: self.prefix.as_deref().unwrap_or_default(),
+            debug_dirs,
+        };
+        let has_terms = self.policy.is_some() || self.no_infer || self.prefix.is_some();
+        let source = match self.module.as_deref() {
+            Some("auto") => Source::Made,
+            None if has_terms => Source::Made,
+            Some(module) if has_terms => {
+                return Err(format!(
+                    "--policy, --no-infer and --prefix say what a module lends that is made for this call; with --module {module} none is"
+                ));
+            }
+            None => Source::Any,
+            Some("none") => Source::Loaded,
+            Some(name) => Source::Named(name),
+        };
+        Ok(Lending { source, terms })
+    }
 }
 
 /// Reads a number in decimal or, after `0x`, in hexadecimal.
@@ -466,16 +538,20 @@ Exit status:
   2  could not be judged: a file that is missing or not what it should be, an application whose
      types a program needs and that has no debug information, a missing license, a map that cannot
      be made, a missing capability (CAP_BPF and CAP_PERFMON are needed, CAP_SYS_ADMIN too for
-     ufuncs, because the kernel gives a module's BTF to nobody else), a ufunc that no loaded module
-     declares, a module generated from another build of the application, wrong usage
+     ufuncs, because the kernel gives a module's BTF to nobody else, and CAP_SYS_MODULE if none is
+     loaded), a ufunc that no module declares, a module generated from another build of the
+     application, wrong usage
 
 Examples:
   Judge an extension that calls no ufuncs
       loader verify prog.bpf.o --app ./server
 
-  Judge one that does
-      ufunc-gen ko ./server -o ufunc.ko && sudo insmod ufunc.ko
+  Judge one that does, with a module that is made for this call
       sudo loader verify prog.bpf.o --app ./server
+
+  The same without CAP_SYS_MODULE, with one that somebody loaded before
+      ufunc-gen ko ./server -o ufunc.ko && sudo insmod ufunc.ko
+      loader verify prog.bpf.o --app ./server
 
   Judge it for two versions of a server, each with a library
       loader verify prog.bpf.o --app ./server-1 --app ./server-2 --app ./libplugin.so
@@ -490,6 +566,9 @@ Examples:
   Compare what the verifier has to do with what it had to do before
       sudo loader verify prog.bpf.o --app ./server --csv > after.csv
       veristat -C before.csv after.csv
+
+  Have several kernels judge it
+      sudo loader verify prog.bpf.o --app ./server --kernels 6.12,7.2
 
   The names of the rejected programs, for a script
       sudo loader verify prog.bpf.o --app ./server --json |

@@ -11,6 +11,7 @@ use libbpf_rs::libbpf_sys;
 use libbpf_rs::{AsRawLibbpf as _, MapType, ObjectBuilder, OpenObject};
 use memmap2::MmapMut;
 
+use crate::interrupt;
 use crate::map_memory;
 use crate::messages::{self, Detail, Message, capture};
 use crate::object::BpfObject;
@@ -105,12 +106,15 @@ impl Attempt {
     ) -> Result<Attempt> {
         let mut log_size = LOG_SIZE;
         loop {
+            interrupt::checkpoint();
             let mut log = log_buffer(log_size)?;
             let load = || load(object, program, types, log_level, &mut log);
-            let (loaded, messages) = capture(detail, load);
+            let (loaded, mut messages) = capture(detail, load);
             let Load { outcome, lines, facts } = loaded?;
             let log = log_text(&log);
             let is_full = log.len() + 1 >= log_size;
+            let log = object.in_own_names(log);
+            messages::in_own_names(&mut messages, object);
             let is_cut_off = is_full && outcome == Outcome::Refused { errno: ENOSPC };
             if is_cut_off && log_size < LOG_SIZE_MAX {
                 log_size = log_size.saturating_mul(4).min(LOG_SIZE_MAX);

@@ -234,7 +234,7 @@ mod tests {
         let ufuncs =
             vec![ufunc("my_alloc_data", Role::Acquire), ufunc("my_free_data", Role::Release)];
         let metadata = ModuleMetadata { host: "app".into(), build_id: BuildId(vec![1]), ufuncs };
-        LoadedModule { name: "ufunc".into(), metadata }
+        LoadedModule { name: "ufunc".into(), metadata, prefix: String::new() }
     }
 
     fn explained(reason: &str, callee: Option<&str>) -> (String, String) {

@@ -38,6 +38,8 @@ pub mod doctor;
 pub mod explain;
 pub mod host;
 mod host_types;
+mod interrupt;
+pub mod kernels;
 pub mod layout;
 pub mod links;
 mod map_memory;

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use ufunc_loader::attach::{AttachError, AttachRequest, attach};
+use ufunc_loader::modules::LoadedModule;
 use ufunc_loader::report::{Report, Verdict, csv, human, json, overall};
 use ufunc_loader::reproduce::Reproduction;
 use ufunc_loader::verifier_log::VerifierLog;
-use ufunc_loader::{Request, doctor, links, run, verify};
+use ufunc_loader::{Request, doctor, kernels, links, run, verify};
 
 use args::{
     Args, AttachArgs, BundleArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, RunArgs,
@@ -43,11 +44,19 @@ fn main() -> ExitCode {
 }
 
 fn run_verify(args: &VerifyArgs) -> u8 {
+    if !args.kernels.is_empty() && env::var_os(kernels::IN_GUEST).is_none() {
+        return run_kernels(args);
+    }
+    let lending = match args.lending.lending(&args.types.debug_dir) {
+        Ok(lending) => lending,
+        Err(error) => return wrong_usage(&error),
+    };
     let mut reports = verify(&Request {
         object: &args.object,
         programs: &args.program,
         apps: &args.app,
         types: args.types.options(),
+        lending,
         verbose: args.verbose,
     });
     name_command(&mut reports);
@@ -61,6 +70,23 @@ fn run_verify(args: &VerifyArgs) -> u8 {
     status
 }
 
+/// Has other kernels carry out the same command.
+fn run_kernels(args: &VerifyArgs) -> u8 {
+    let arguments: Vec<_> = env::args_os().collect();
+    match kernels::judge(&args.kernels, &arguments, args.json, &mut io::stdout()) {
+        Ok(verdict) => verdict.exit_code(),
+        Err(error) => {
+            failed(&error);
+            UNJUDGED
+        }
+    }
+}
+
+fn wrong_usage(error: &str) -> u8 {
+    print_error(error);
+    UNJUDGED
+}
+
 /// Has the reports say which command it was.
 fn name_command(reports: &mut [Report]) {
     let as_root = env::var_os("SUDO_COMMAND").is_some();
@@ -69,6 +95,10 @@ fn name_command(reports: &mut [Report]) {
 }
 
 fn run_attach(args: &AttachArgs) -> u8 {
+    let lending = match args.lending.lending(&args.types.debug_dir) {
+        Ok(lending) => lending,
+        Err(error) => return wrong_usage(&error),
+    };
     let request = AttachRequest {
         object: &args.object,
         apps: &args.app,
@@ -85,6 +115,7 @@ fn run_attach(args: &AttachArgs) -> u8 {
         dump: &args.dump,
         pin: args.pin.as_deref(),
         allow_stubs: args.allow_stubs,
+        lending,
         json: args.json,
         verbose: args.verbose,
     };
@@ -96,6 +127,10 @@ fn run_attach(args: &AttachArgs) -> u8 {
 }
 
 fn run_run(args: &RunArgs) -> u8 {
+    let lending = match args.lending.lending(&args.types.debug_dir) {
+        Ok(lending) => lending,
+        Err(error) => return wrong_usage(&error),
+    };
     let source = match (&args.bundle, &args.object) {
         (Some(path), _) => run::Source::Bundle { path, trusted: args.trust.as_deref() },
         (None, Some(object)) => run::Source::Object(run::Judged {
@@ -104,6 +139,7 @@ fn run_run(args: &RunArgs) -> u8 {
             programs: &args.program,
             cookie: args.cookie,
             types: args.types.options(),
+            lending,
         }),
         // clap wants one of them.
         (None, None) => return FAILED,
@@ -130,6 +166,10 @@ fn run_run(args: &RunArgs) -> u8 {
 }
 
 fn run_bundle(args: &BundleArgs) -> u8 {
+    let lending = match args.lending.lending(&args.types.debug_dir) {
+        Ok(lending) => lending,
+        Err(error) => return wrong_usage(&error),
+    };
     let request = run::BundleRequest {
         judged: run::Judged {
             object: &args.object,
@@ -137,6 +177,7 @@ fn run_bundle(args: &BundleArgs) -> u8 {
             programs: &args.program,
             cookie: args.cookie,
             types: args.types.options(),
+            lending,
         },
         apps: &args.app,
         output: &args.output,
@@ -300,6 +341,14 @@ fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
         LogMode::None => None,
     };
     if args.csv {
+        // Its columns are veristat's.
+        let made = |report: &&Report| {
+            report.module.as_ref().is_some_and(LoadedModule::is_made_for_one_call)
+        };
+        if let Some(report) = reports.iter().find(made) {
+            let names = report.module.as_ref().map(LoadedModule::names).unwrap_or_default();
+            print_remark("note", &format!("a module was made for this call: {names}"));
+        }
         let mut stdout = io::stdout().lock();
         csv::write(reports, &mut stdout)?;
         return stdout.flush();
@@ -320,6 +369,9 @@ fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
 
 /// What there is to say beside the verdicts.
 fn print_remarks(report: &Report, about: &str, verbose: bool) {
+    for note in &report.notes {
+        print_remark("note", note);
+    }
     for warning in &report.warnings {
         print_remark("warning", warning);
     }

@@ -13,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use libbpf_rs::libbpf_sys;
 use ufunc_gen::kernel::VMLINUX;
 
+use crate::object::BpfObject;
+
 /// How much libbpf makes of what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
@@ -124,6 +126,13 @@ fn is_needed(format: &CStr) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Both hold data that is valid whatever happened.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has libbpf's messages call functions as `object` does.
+pub(crate) fn in_own_names(messages: &mut [Message], object: &BpfObject) {
+    for message in messages {
+        message.text = object.in_own_names(mem::take(&mut message.text));
+    }
 }
 
 /// Text of warnings that only repeat that something failed, or are about nothing that matters.

@@ -5,6 +5,12 @@
 //! application would be taken as well, and the verdict would be about structs and functions that
 //! the running application does not have. So every kfunc is looked up here first.
 
+pub(crate) mod lease;
+pub mod lending;
+mod owner;
+mod permission;
+mod synthesis;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -19,6 +25,11 @@ use ufunc_gen::metadata::{MODULE_STRUCT, ModuleMetadata, Role, UfuncMetadata};
 
 use crate::host::App;
 use crate::object::Kfunc;
+use owner::Owner;
+
+pub use lease::Lease;
+pub use lending::{Lending, Lent, Source, lend};
+pub use synthesis::Terms;
 
 /// A loaded module that `ufunc-gen` generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +38,8 @@ pub struct LoadedModule {
     pub name: String,
     /// What it says about the application and its ufuncs.
     pub metadata: ModuleMetadata,
+    /// What the kernel's names for its ufuncs begin with: nothing, unless it was made for one call.
+    pub prefix: String,
 }
 
 /// What to do about a module of which the kernel has no types.
@@ -41,21 +54,17 @@ const NAMES_SHOWN: usize = 8;
 impl LoadedModule {
     /// The names of its ufuncs, the first of them if they are many.
     pub fn names(&self) -> String {
-        let names: Vec<_> = self.metadata.ufuncs.iter().map(|ufunc| ufunc.kfunc.as_str()).collect();
-        match names.as_slice() {
-            [] => "nothing".to_owned(),
-            all => match all.split_at_checked(NAMES_SHOWN) {
-                // One more is named as quickly as it is counted.
-                Some((shown, rest)) if rest.len() > 1 => {
-                    format!("{} and {} more", shown.join(", "), rest.len())
-                }
-                _ => all.join(", "),
-            },
-        }
+        names(&self.metadata)
     }
 
-    /// The ufunc of that kfunc name.
+    /// Whether it was made for one call, and goes with it.
+    pub fn is_made_for_one_call(&self) -> bool {
+        !self.prefix.is_empty()
+    }
+
+    /// The ufunc of that kfunc name, or of the kernel's name for it.
     pub fn ufunc(&self, kfunc: &str) -> Option<&UfuncMetadata> {
+        let kfunc = kfunc.strip_prefix(&self.prefix).unwrap_or(kfunc);
         self.metadata.ufuncs.iter().find(|ufunc| ufunc.kfunc == kfunc)
     }
 
@@ -66,6 +75,21 @@ impl LoadedModule {
             ufunc.role == role && family.is_some() && ufunc.family.as_deref() == family
         };
         self.metadata.ufuncs.iter().filter(related).collect()
+    }
+}
+
+/// The names of what a module lends, the first of them if they are many.
+fn names(metadata: &ModuleMetadata) -> String {
+    let names: Vec<_> = metadata.ufuncs.iter().map(|ufunc| ufunc.kfunc.as_str()).collect();
+    match names.as_slice() {
+        [] => "nothing".to_owned(),
+        all => match all.split_at_checked(NAMES_SHOWN) {
+            // One more is named as quickly as it is counted.
+            Some((shown, rest)) if rest.len() > 1 => {
+                format!("{} and {} more", shown.join(", "), rest.len())
+            }
+            _ => all.join(", "),
+        },
     }
 }
 
@@ -108,33 +132,12 @@ pub fn find_lender(sysfs: &Path, kfuncs: &[Kfunc], apps: &[&App]) -> Result<Opti
     if kfuncs.is_empty() {
         return Ok(None);
     }
-    let declarations = Declarations::read(sysfs, kfuncs)?;
-    let mut lender = None::<&LoadedModule>;
-    let mut missing = Vec::new();
-    for kfunc in kfuncs {
-        match declarations.declarer(&kfunc.name)? {
-            None if kfunc.weak => {}
-            None => missing.push(kfunc.name.as_str()),
-            Some(Declarer::Kernel(_)) => {}
-            Some(Declarer::Generated(module)) => {
-                check_build(module, &format!("{} is declared by", kfunc.name), apps)?;
-                match lender {
-                    Some(other) if other.name != module.name => bail!(
-                        "modules {} and {} both lend functions of {}; have ufunc-gen put them into one module",
-                        other.name,
-                        module.name,
-                        meant(apps, module)
-                            .map_or_else(String::new, |app| app.path.display().to_string())
-                    ),
-                    _ => lender = Some(module),
-                }
-            }
-        }
-    }
-    if !missing.is_empty() {
-        bail!(declarations.explain_missing(&missing, apps));
-    }
-    Ok(lender.cloned())
+    Declarations::read(sysfs, kfuncs)?.lender(kfuncs, apps)
+}
+
+/// Why no module can be made for a call; `None` if nothing speaks against it.
+pub(crate) fn obstacle() -> Option<String> {
+    permission::obstacle(&permission::Settings::of_kernel())
 }
 
 /// All loaded modules that `ufunc-gen` generated, and what could not be read.
@@ -152,7 +155,7 @@ pub(crate) fn generated(sysfs: &Path) -> (Vec<LoadedModule>, Vec<String>) {
 pub fn check_types(sysfs: &Path, modules: &BTreeSet<&str>, apps: &[&App]) -> Result<()> {
     for name in modules {
         if let Some(metadata) = read_metadata(sysfs, name)? {
-            let module = LoadedModule { name: (*name).to_owned(), metadata };
+            let module = LoadedModule { name: (*name).to_owned(), metadata, prefix: String::new() };
             check_build(&module, "types that the program names were found in", apps)?;
         }
     }
@@ -253,6 +256,10 @@ impl Declarations {
         kfuncs: &[Kfunc],
     ) {
         let is_generated = has_string(bytes, MODULE_STRUCT) && name != VMLINUX;
+        // What was made for one call is nobody else's.
+        if is_generated && Owner::of(bytes).is_some() {
+            return;
+        }
         let wanted = |kfunc: &&Kfunc| has_string(bytes, &kfunc.name);
         if !is_generated && !kfuncs.iter().any(|kfunc| wanted(&kfunc)) {
             return;
@@ -261,7 +268,8 @@ impl Declarations {
             let btf = parse()?;
             let metadata = if is_generated { ModuleMetadata::read(&btf)? } else { None };
             if let Some(metadata) = metadata {
-                self.generated.push(LoadedModule { name: name.to_owned(), metadata });
+                let (name, prefix) = (name.to_owned(), String::new());
+                self.generated.push(LoadedModule { name, metadata, prefix });
                 return Ok(());
             }
             let functions = function_names(&btf)?;
@@ -272,6 +280,53 @@ impl Declarations {
         if let Err(error) = read() {
             self.unreadable.push(format!("BTF of {name}: {error:#}"));
         }
+    }
+
+    /// Leaves the generated module `name` as the only one.
+    fn only(mut self, name: &str) -> Result<Self> {
+        let loaded: Vec<_> = self.generated.iter().map(|module| module.name.clone()).collect();
+        self.generated.retain(|module| module.name == name);
+        if self.generated.is_empty() {
+            bail!(
+                "no module {name} is loaded that ufunc-gen made; there {}",
+                match loaded.as_slice() {
+                    [] => "is none".to_owned(),
+                    [one] => format!("is {one}"),
+                    several => format!("are {}", several.join(", ")),
+                }
+            );
+        }
+        Ok(self)
+    }
+
+    /// The module that lends the ufuncs of one of `apps` among `kfuncs`.
+    fn lender(&self, kfuncs: &[Kfunc], apps: &[&App]) -> Result<Option<LoadedModule>> {
+        let mut lender = None::<&LoadedModule>;
+        let mut missing = Vec::new();
+        for kfunc in kfuncs {
+            match self.declarer(&kfunc.name)? {
+                None if kfunc.weak => {}
+                None => missing.push(kfunc.name.as_str()),
+                Some(Declarer::Kernel(_)) => {}
+                Some(Declarer::Generated(module)) => {
+                    check_build(module, &format!("{} is declared by", kfunc.name), apps)?;
+                    match lender {
+                        Some(other) if other.name != module.name => bail!(
+                            "modules {} and {} both lend functions of {}; have ufunc-gen put them into one module",
+                            other.name,
+                            module.name,
+                            meant(apps, module)
+                                .map_or_else(String::new, |app| app.path.display().to_string())
+                        ),
+                        _ => lender = Some(module),
+                    }
+                }
+            }
+        }
+        if !missing.is_empty() {
+            bail!(self.explain_missing(&missing, apps));
+        }
+        Ok(lender.cloned())
     }
 
     /// Who declares `kfunc`. Fails if more than one does: which one is taken would be chance.
@@ -494,6 +549,7 @@ mod tests {
     fn of_many_ufuncs_the_first_are_named() {
         let module = |count| LoadedModule {
             name: "ufunc".to_owned(),
+            prefix: String::new(),
             metadata: ModuleMetadata {
                 host: "app".to_owned(),
                 build_id: BuildId(vec![1]),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The BPF object: checked before libbpf sees it, and the kfuncs that it needs.
 
+mod rename;
+
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -41,7 +43,7 @@ pub struct Kfunc {
 }
 
 /// A BPF object file in memory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BpfObject {
     /// Where the file is.
     pub path: PathBuf,
@@ -55,6 +57,8 @@ pub struct BpfObject {
     pub has_license: bool,
     /// What its programs on applications' probes are fitted to.
     pub fitting: Fitting,
+    /// What the names of some kfuncs begin with in `bytes` alone.
+    prefix: String,
 }
 
 /// What programs on applications' probes are fitted to (CO-RE).
@@ -84,7 +88,23 @@ impl BpfObject {
         // libbpf ignores a section that it cannot read, and so does this.
         let fitting = fitting(&file, &btf).unwrap_or_default();
         let has_license = file.section_by_name(LICENSE_SECTION).is_some();
-        Ok(BpfObject { path: path.to_owned(), kfuncs, btf, has_license, fitting, bytes })
+        let (path, prefix) = (path.to_owned(), String::new());
+        Ok(BpfObject { path, kfuncs, btf, has_license, fitting, bytes, prefix })
+    }
+
+    /// The same object, which calls the kfuncs that `is_meant` by names that begin with `prefix`.
+    /// The prefix has to be one that nothing else begins with.
+    pub(crate) fn renamed(&self, prefix: &str, is_meant: &dyn Fn(&str) -> bool) -> Result<Self> {
+        let name = |name: &str| is_meant(essential(name)).then(|| format!("{prefix}{name}"));
+        let bytes = rename::externs(&self.bytes, name).with_context(|| {
+            format!("failed to have {} call functions by other names", self.path.display())
+        })?;
+        Ok(BpfObject { bytes, prefix: prefix.to_owned(), ..self.clone() })
+    }
+
+    /// What libbpf or the kernel says of the object, in its own names.
+    pub(crate) fn in_own_names(&self, text: String) -> String {
+        if self.prefix.is_empty() { text } else { text.replace(&self.prefix, "") }
     }
 
     /// The name that libbpf derives names of maps from: the file's, up to its first dot.
@@ -289,6 +309,24 @@ fn btf_part(bytes: &[u8], place: [usize; 2]) -> Option<&[u8]> {
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// An object without anything in it.
+    pub(crate) fn object() -> BpfObject {
+        BpfObject {
+            path: "empty.bpf.o".into(),
+            bytes: Vec::new(),
+            kfuncs: Vec::new(),
+            btf: Vec::new(),
+            has_license: true,
+            fitting: Fitting::default(),
+            prefix: String::new(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -203,6 +203,8 @@ pub struct Report {
     pub module: Option<LoadedModule>,
     /// Whose types the programs are fitted to, where that was asked for.
     pub types: Vec<String>,
+    /// How it came to the module, where it was made for this call.
+    pub notes: Vec<String>,
     /// What is doubtful.
     pub warnings: Vec<String>,
     /// The programs, in the order of the object.

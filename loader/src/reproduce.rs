@@ -44,7 +44,10 @@ impl Reproduction {
 }
 
 /// The words without these options, given as `--log full` or `--log=full`.
-fn without(words: impl IntoIterator<Item = OsString>, options: &[(&str, bool)]) -> Vec<OsString> {
+pub(crate) fn without(
+    words: impl IntoIterator<Item = OsString>,
+    options: &[(&str, bool)],
+) -> Vec<OsString> {
     let mut kept = Vec::new();
     let mut words = words.into_iter();
     while let Some(word) = words.next() {

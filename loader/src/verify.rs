@@ -14,11 +14,12 @@ use crate::combination::combinations;
 use crate::explain::{self, Case, Unjudged};
 use crate::host::App;
 use crate::host_types::{HostTypes, Sources, TypeOptions};
+use crate::interrupt;
 use crate::layout;
 use crate::map_memory::TooLarge;
 use crate::messages::{self, Detail, Level};
 use crate::missing::Missing;
-use crate::modules::{self, KALLSYMS, LoadedModule};
+use crate::modules::{self, KALLSYMS, Lease, Lending, LoadedModule};
 use crate::object::BpfObject;
 use crate::report::{
     Acquisition, Failure, HostReport, ProgramReport, Report, Stage, Verdict, list,
@@ -37,6 +38,8 @@ pub struct Request<'a> {
     pub apps: &'a [PathBuf],
     /// Where types come from. Without BTF there must be an application.
     pub types: TypeOptions<'a>,
+    /// Where the functions come from that the applications lend.
+    pub lending: Lending<'a>,
     /// Names of the programs to judge; all of the object's if it is empty.
     pub programs: &'a [String],
     /// Whether to keep all that libbpf and the verifier have to say.
@@ -54,6 +57,7 @@ pub fn verify(request: &Request<'_>) -> Vec<Report> {
         object: request.object.to_owned(),
         module: None,
         types: Vec::new(),
+        notes: Vec::new(),
         warnings: Vec::new(),
         programs: Vec::new(),
         failure: None,
@@ -132,8 +136,28 @@ fn judge(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let Object { file: object, programs } = object;
-    report.module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, apps)
-        .map_err(at(Stage::Kfunc))?;
+    if !object.kfuncs.is_empty() {
+        // A module may be made for this call, and has to go with it.
+        interrupt::watch().map_err(at(Stage::Kfunc))?;
+    }
+    let lent = modules::lend(&request.lending, object, apps).map_err(at(Stage::Kfunc))?;
+    report.module = lent.module;
+    report.notes = lent.inferred;
+    let judged = judge_all(request, &lent.object, programs, apps, report);
+    if let Some(Err(error)) = lent.lease.map(Lease::end) {
+        report.warnings.push(format!("{error:#}"));
+    }
+    judged
+}
+
+/// Judges the `programs` of `object`, whose module is in the kernel.
+fn judge_all(
+    request: &Request<'_>,
+    object: &BpfObject,
+    programs: &[Program],
+    apps: &[&App],
+    report: &mut Report,
+) -> Result<(), Failure> {
     capability::check().map_err(at(Stage::Verification))?;
     let cache = request.types.open_cache();
     let sources = Sources { hosts: apps, options: request.types, cache: cache.as_ref() };

@@ -50,6 +50,7 @@ set_command() {
 			-j2 --btf_gen_floats --btf_encode_detached="$3" "$2"
 		command=("${in_suite_command[@]}")
 		;;
+	ko) command=("$bench_run/bin/ufunc-gen" ko --kernel-from "$bench_kernel" --vmlinux "$bench_run/kernel.btf" "$2" -o "$3") ;;
 	list) command=("$bench_run/bin/ufunc-gen" list "$2") ;;
 	merge) command=("$bench_run/bin/ufunc-gen" merge --no-dedup "$kernel_btf" "$2" -o "$3") ;;
 	merge-dedup) command=("$bench_run/bin/ufunc-gen" merge "$kernel_btf" "$2" -o "$3") ;;
@@ -109,7 +110,8 @@ summarize() {
 	local out=$bench_run/out/$1.$2 file=none bytes=0 counts='0 0 0 0 0 0 0' note=''
 	if [[ -e $out ]]; then
 		bytes=$(stat -c %s "$out")
-		judge_output "$out"
+		# A module is no file of types.
+		if [[ $2 == ko ]]; then file=ok; else judge_output "$out"; fi
 	elif [[ ! $2 =~ ^(walk|list|load.*)$ ]]; then
 		file=missing
 		note=$(tail -n 1 "$bench_run/log/$1.$2" | tr -d '\t' | cut -c1-100)

@@ -13,6 +13,7 @@ BEGIN {
 	time_limit["merge"] = 30
 	time_limit["merge-dedup"] = 100
 	time_limit["list"] = 50
+	time_limit["ko"] = 30
 	# How many times what libbpf takes, given the least to do.
 	verify_time = 1.5
 	verify_memory = 2

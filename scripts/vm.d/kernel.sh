@@ -20,13 +20,23 @@ lay_out_kernel() {
 }
 
 # The kernel as an ELF file boots faster than the compressed one: emulated, the unpacking alone takes more than half a second.
+# Where it lies in the other is in the header that the kernel's Documentation/arch/x86/boot.rst describes; behind it are four
+# bytes with its length.
 extract_kernel() {
-	local offset
-	# The payload is what follows zstd's magic number; some other data may look like it, so try each.
-	while IFS=: read -r offset _; do
-		tail -c "+$((offset + 1))" "$1" | zstd -dcq >"$2" 2>/dev/null || true
-		[[ $(head -c 4 "$2" | tail -c 3) == ELF ]] && return
-	done < <(LC_ALL=C grep -abo $'\x28\xb5\x2f\xfd' "$1")
-	echo "$1 holds no kernel compressed with zstd; booting it as it is"
-	cp "$1" "$2"
+	local sectors offset length start unpack
+	sectors=$(od -An -tu1 -j 0x1f1 -N 1 "$1")
+	read -r offset length < <(od -An -tu4 -j 0x248 -N 8 "$1")
+	start=$(((sectors + 1) * 512 + offset))
+	case $(od -An -tx1 -j "$start" -N 4 "$1" | tr -d ' ') in
+	28b52ffd) unpack=(zstd -dcq) ;;
+	fd377a58) unpack=(xz -dc) ;;
+	1f8b*) unpack=(gzip -dc) ;;
+	*) unpack=(false) ;;
+	esac
+	# What comes behind is not read, and that tail cannot write it is no failure.
+	tail -c "+$((start + 1))" "$1" 2>/dev/null | head -c $((length - 4)) | "${unpack[@]}" >"$2" || true
+	if [[ $(head -c 4 "$2" | tail -c 3) != ELF ]]; then
+		echo "$1 is not compressed with zstd, xz or gzip; booting it as it is"
+		cp "$1" "$2"
+	fi
 }

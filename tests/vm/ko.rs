@@ -12,8 +12,8 @@ use libtest_mimic::Trial;
 use ufunc_gen::debugfile::{DebugFiles, Search};
 use ufunc_gen::dwarf::{DebugInfo, SplitFiles};
 use ufunc_gen::elf::HostFile;
-use ufunc_gen::ko::{self, Kernel};
 use ufunc_gen::module;
+use ufunc_gen::module::object::{self, Kernel};
 use ufunc_gen::ufunc::{self, Choice};
 
 use crate::guest::{KernelLog, Maker, built, checkout, run, setup, text, trial};
@@ -63,7 +63,7 @@ fn make(app: &Path, name: &str, change: impl FnOnce(&mut Kernel)) -> Result<Vec<
     let module = module::Module::new(&host, &debug, ufuncs)?;
     let (mut kernel, _) = Kernel::running()?;
     change(&mut kernel);
-    ko::build(&module, &kernel, name)
+    object::build(&module, &kernel, name)
 }
 
 fn example() -> std::path::PathBuf {

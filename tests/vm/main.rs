@@ -7,6 +7,7 @@
 //! (`UFUNC_TEST_MODULES=synthesised`) all modules are those that `ufunc-gen ko` makes.
 
 mod attach;
+mod auto;
 mod guest;
 mod ko;
 mod lifecycle;
@@ -39,6 +40,7 @@ fn trials() -> anyhow::Result<Vec<Trial>> {
     let maker = Maker::of_this_run()?;
     let mut trials = verdicts::trials(maker)?;
     trials.extend(ko::trials(maker)?);
+    trials.extend(auto::trials(maker)?);
     trials.extend(readme::trials(maker));
     trials.extend(run::trials(maker));
     if maker == Maker::UfuncGen {

@@ -19,7 +19,11 @@ fn console_blocks(maker: Maker) -> Result<()> {
     let mut blocks = blocks(&readme);
     if maker == Maker::UfuncGen {
         // The others begin with a module in Rust, or need no kernel.
-        blocks.retain(|block| block.iter().any(|(command, _)| command.contains("ufunc-gen ko")));
+        let has = |block: &[Command], text| block.iter().any(|(command, _)| command.contains(text));
+        blocks.retain(|block| {
+            let verifies = has(block, "ufunc-gen ko") || has(block, "loader verify");
+            verifies && !has(block, "kmod/") && !has(block, "--kernels")
+        });
     }
     ensure!(!blocks.is_empty(), "the README has no console blocks");
     for block in blocks {

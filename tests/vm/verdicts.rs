@@ -5,12 +5,13 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
+use serde_json::Value;
 use ufunc_tests::verdict::Verdict;
 use ufunc_tests::{Program, attached, pinned, verdict};
 
-use crate::guest::{Maker, Module, built, checkout, setup, trial};
+use crate::guest::{Maker, Module, built, checkout, loader_command, run, setup, text, trial};
 
 /// The examples that lend something, and so have a module.
 pub(crate) const LENDERS: [&str; 2] = ["annotated", "btf-base-complete"];
@@ -67,11 +68,20 @@ pub(crate) fn verify(object: &Path, host: &Path) -> Result<Verdict> {
     Verdict::of(&setup(), object, host)
 }
 
+/// `loader verify` of `alloc_free` for `host` with the modules that are loaded, and no other.
+fn with_loaded_modules(host: &Path) -> Result<(Option<i32>, Value)> {
+    let mut command = loader_command();
+    command.args(["verify", "bpf/alloc_free.bpf.o", "--json", "--module", "none", "--app"]);
+    let output = run(command.arg(host))?;
+    let json = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("no JSON: {}", text(&output.stderr)))?;
+    Ok((output.status.code(), json))
+}
+
 fn without_the_module() -> Result<()> {
-    let object = checkout().join("bpf/alloc_free.bpf.o");
-    let verdict = verify(&object, &checkout().join("examples/btf-base-complete"))?;
-    let error = verdict.json["error"].as_str().unwrap_or_default();
-    ensure!(verdict.status == 2, "exit status {}: {}", verdict.status, verdict.json);
+    let (status, json) = with_loaded_modules(&checkout().join("examples/btf-base-complete"))?;
+    let error = json["error"].as_str().unwrap_or_default();
+    ensure!(status == Some(2), "exit status {status:?}: {json}");
     ensure!(error.contains("insmod"), "the error does not say to insmod: {error:?}");
     ensure!(error.contains("my_alloc_data"), "the error does not name the ufunc: {error:?}");
     Ok(())
@@ -79,10 +89,13 @@ fn without_the_module() -> Result<()> {
 
 fn module_of_another_build() -> Result<()> {
     let _module = Module::load(&built("modules/btf-base-complete"))?;
-    let object = checkout().join("bpf/alloc_free.bpf.o");
-    let verdict = verify(&object, &built("hosts-clang/btf-base-complete"))?;
-    let error = verdict.json["error"].as_str().unwrap_or_default();
-    ensure!(verdict.status == 2, "exit status {}: {}", verdict.status, verdict.json);
+    let other = built("hosts-clang/btf-base-complete");
+    let (status, json) = with_loaded_modules(&other)?;
+    let error = json["error"].as_str().unwrap_or_default();
+    ensure!(status == Some(2), "exit status {status:?}: {json}");
     ensure!(error.contains("build"), "the error does not speak of builds: {error:?}");
+    // Left to itself, the loader makes the one of this build.
+    let verdict = verify(&checkout().join("bpf/alloc_free.bpf.o"), &other)?;
+    ensure!(verdict.status == 0 && verdict.json["module_made"] == true, "{}", verdict.json);
     Ok(())
 }

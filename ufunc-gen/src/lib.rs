@@ -11,8 +11,8 @@
 //! 2. [`debugfile::DebugFiles`] finds its debug information, [`dwarf::DebugInfo`] reads it.
 //! 3. [`ufunc::choose`] decides what is lent: by a policy, by annotations, or by inference.
 //! 4. [`module::Module`] is what the kernel is told: types, kfuncs, metadata.
-//! 5. [`module::rust_source::write`] is the module's source; [`ko::build`] makes the module at once,
-//!    without a compiler, for one [`ko::Kernel`].
+//! 5. [`module::rust_source::write`] is the module's source; [`module::object::build`] makes the
+//!    module at once, without a compiler, for one [`module::object::Kernel`].
 //!
 //! ```text
 //! ELF ──elf──▶ Host ──┬──debugfile, dwarf──▶ functions, types ──┐
@@ -31,7 +31,6 @@ pub mod elf;
 pub mod header;
 pub mod ident;
 pub mod kernel;
-pub mod ko;
 pub mod metadata;
 pub mod module;
 pub mod output;

@@ -32,6 +32,9 @@ pub const MODULE_STRUCT: &str = "ufunc_module";
 /// Version of the format that [`ModuleMetadata`] writes and reads.
 pub const FORMAT: &str = "1";
 
+/// What the tag begins with that says which process a module was made for, if it goes with it.
+pub const OWNER_TAG: &str = "ufunc:owner=";
+
 /// What every one of these tags begins with.
 const PREFIX: &str = "ufunc:";
 

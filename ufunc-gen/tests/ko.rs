@@ -19,7 +19,7 @@ use common::library::with_module;
 use common::{Lab, Random, app, generate, seed, tool};
 use fake_kernel::{FakeKernel, VERMAGIC, kernel};
 use ufunc_gen::elf::HostFile;
-use ufunc_gen::ko::{self, Arch, Kernel};
+use ufunc_gen::module::object::{self as module_object, Arch, Kernel};
 
 const PAIR: &str = r#"
 struct thing { int n; };
@@ -32,7 +32,8 @@ int main(void) { thing_free(thing_new(1)); return 0; }
 /// The module of the application at `app` for `kernel`.
 fn build(app: &Path, kernel: &Kernel) -> Vec<u8> {
     let file = HostFile::open(app).unwrap();
-    with_module(&file.parse().unwrap(), |module| ko::build(module, kernel, "sample")).unwrap()
+    with_module(&file.parse().unwrap(), |module| module_object::build(module, kernel, "sample"))
+        .unwrap()
 }
 
 /// Every kind of kernel.
@@ -68,7 +69,7 @@ fn any_set_of_functions_makes_a_sound_module_for_any_kernel() {
         with_module(&file.parse().unwrap(), |module| {
             assert_eq!(module.kfuncs.len(), lent);
             for kernel in kernels() {
-                let bytes = ko::build(module, &kernel, "sample").unwrap();
+                let bytes = module_object::build(module, &kernel, "sample").unwrap();
                 structure::check(&bytes, module, &kernel, "sample");
             }
             Ok(())
@@ -325,7 +326,7 @@ fn a_signature_is_one_that_openssl_and_modinfo_know() {
     let signed = fs::read(&out).unwrap();
     let module = build(&app, &kernel());
     let rest = signed.strip_prefix(module.as_slice()).expect("the module comes first");
-    let rest = rest.strip_suffix(ko::SIGNATURE_MARK).expect("the mark comes last");
+    let rest = rest.strip_suffix(module_object::SIGNATURE_MARK).expect("the mark comes last");
     let (signature, description) = rest.split_at(rest.len() - 12);
     assert_eq!(description[..8], [0, 0, 2, 0, 0, 0, 0, 0]);
     assert_eq!(description[8..], (signature.len() as u32).to_be_bytes());

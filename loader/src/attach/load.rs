@@ -84,6 +84,7 @@ impl Loaded {
             let (part, mut messages) = capture(detail, || {
                 load(object, bytes, selected, types.as_deref(), parts.first(), &mut inner_maps)
             });
+            messages::in_own_names(&mut messages, object);
             said.append(&mut messages);
             match part {
                 Ok(part) => parts.push(part),

@@ -39,13 +39,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
-use ufunc_gen::kernel::SYSFS_BTF;
 
 use crate::capability;
 use crate::host::App;
 use crate::host_types::{HostTypes, Sources, TypeOptions};
 use crate::messages::Detail;
-use crate::modules;
+use crate::modules::{self, Lease, Lending};
 use crate::object::BpfObject;
 use crate::report::{Report, Verdict, overall};
 use crate::{Request, verify};
@@ -91,6 +90,8 @@ pub struct AttachRequest<'a> {
     pub pin: Option<&'a Path>,
     /// Whether programs may be attached that call functions of the application.
     pub allow_stubs: bool,
+    /// Where the verifier's idea of those functions comes from.
+    pub lending: Lending<'a>,
     /// Whether JSON is written.
     pub json: bool,
     /// Whether to tell what libbpf says.
@@ -134,15 +135,16 @@ pub fn attach(
     capability::check()?;
     // Listened to from here on: a signal from now on takes back what is attached by then.
     let mut session = Session::new(request)?;
-    let Prepared { loaded, module, .. } = load_object(request, &object, &plan, note)?;
-    if let Some(module) = module.filter(|_| !request.allow_stubs) {
-        stubs::check(&loaded, &module)?;
+    let mut prepared = load_object(request, &object, &plan, note)?;
+    let Prepared { loaded, module, lease, .. } = &mut prepared;
+    if let Some(module) = module.as_ref().filter(|_| !request.allow_stubs) {
+        stubs::check(loaded, module)?;
     }
-    let mut events = Events::open(&loaded, request.events, request.event_type)?;
-    let dumped = dump::check(&loaded, request.dump)?;
+    let mut events = Events::open(loaded, request.events, request.event_type)?;
+    let dumped = dump::check(loaded, request.dump)?;
     let mut pins = request.pin.map(Pins::create).transpose()?;
-    if hooks::prints(&loaded) && !is_left_at_once(request) {
-        match session.record_printk(&loaded) {
+    if hooks::prints(loaded) && !is_left_at_once(request) {
+        match session.record_printk(loaded) {
             Ok(()) => {}
             Err(error) => note(&format!("what the programs print is not shown: {error:#}")),
         }
@@ -150,12 +152,12 @@ pub fn attach(
     // Read before, so that what happens from then on is shown at once.
     let lines = plan.source_lines();
     let mut output = Output::new(out, request.json);
-    let mut attached = hooks::attach_all(request, &plan, &loaded)?;
+    let mut attached = hooks::attach_all(request, &plan, loaded)?;
     for (planned, attached) in plan.programs.iter().zip(&attached) {
         output.attached(request, planned, attached, &lines).context(WRITE_FAILED)?;
     }
     if let Some(pins) = &mut pins {
-        pins.pin(&loaded, &mut attached)?;
+        pins.pin(loaded, &mut attached)?;
         output.pinned(pins.folder()).context(WRITE_FAILED)?;
     }
     let ends_at_once = is_left_at_once(request) || only_lists(&plan);
@@ -163,12 +165,15 @@ pub fn attach(
     let shown = view.show(request, &attached, ends_at_once, note);
     match pins {
         // From here on they are the user's.
-        Some(pins) => pins.keep(attached),
+        Some(pins) => {
+            pins.keep(attached);
+            leave_module(lease, note);
+        }
         None => drop(attached),
     }
     shown?;
     view.show_rest(note)?;
-    dump::write(&loaded, &dumped, &mut output)?;
+    dump::write(loaded, &dumped, &mut output)?;
     output.ended().context(WRITE_FAILED)?;
     Ok(())
 }
@@ -185,6 +190,19 @@ pub(crate) struct Prepared {
     pub(crate) apps: Vec<App>,
     /// The names of the kfuncs that they may call.
     pub(crate) kfuncs: Vec<String>,
+    /// The module, if it was made for this. Goes last: the programs need it.
+    pub(crate) lease: Option<Lease>,
+}
+
+/// Pinned programs need the module that was made for them.
+fn leave_module(lease: &mut Option<Lease>, note: &mut dyn FnMut(&str)) {
+    if let Some(lease) = lease.take() {
+        note(&format!(
+            "module {} stays as long as the pinned programs need it: rmmod it when they are gone",
+            lease.name()
+        ));
+        lease.keep();
+    }
 }
 
 /// Loads the programs.
@@ -196,7 +214,10 @@ pub(crate) fn load_object(
 ) -> Result<Prepared, AttachError> {
     let apps = applications(request, plan)?;
     let hosts: Vec<&App> = apps.iter().collect();
-    let module = modules::find_lender(Path::new(SYSFS_BTF), &object.kfuncs, &hosts)?;
+    let lent = modules::lend(&request.lending, object, &hosts)?;
+    let kfuncs = object.kfuncs.iter().map(|kfunc| kfunc.name.clone()).collect();
+    let (object, module, lease) = (&*lent.object, lent.module, lent.lease);
+    lent.inferred.iter().for_each(|line| note(line));
     let cache = request.types.open_cache();
     let sources = Sources { hosts: &hosts, options: request.types, cache: cache.as_ref() };
     // Programs on the kernel's hooks are not fitted to the application's types.
@@ -216,8 +237,7 @@ pub(crate) fn load_object(
             note(&format!("libbpf: {line}"));
         }
     }
-    let kfuncs = object.kfuncs.iter().map(|kfunc| kfunc.name.clone()).collect();
-    Ok(Prepared { loaded, module, apps, kfuncs })
+    Ok(Prepared { loaded, module, apps, kfuncs, lease })
 }
 
 /// What is seen of the attached programs.
@@ -340,6 +360,7 @@ fn explain_refused(
         programs: &programs,
         apps: &paths,
         types: request.types,
+        lending: request.lending,
         verbose: false,
     });
     // What --func completes, `verify` does not know of.

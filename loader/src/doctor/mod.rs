@@ -339,7 +339,19 @@ fn generated_modules() -> Vec<Check> {
         check.or_do("run as root")
     }));
     if checks.is_empty() {
-        let check = Check::new("modules", State::Missing, "none that ufunc-gen made is loaded");
+        const NONE: &str = "none that ufunc-gen made is loaded";
+        let check = match modules::obstacle() {
+            None => Check::new(
+                "modules",
+                State::Ok,
+                format!("{NONE}; the loader makes one for each call that needs it"),
+            ),
+            Some(obstacle) => Check::new(
+                "modules",
+                State::Missing,
+                format!("{NONE}, and the loader makes none: {obstacle}"),
+            ),
+        };
         checks.push(
             check.only_for(FOR).or_do("ufunc-gen ko ./app -o ufunc.ko && sudo insmod ufunc.ko"),
         );

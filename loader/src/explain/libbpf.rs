@@ -201,7 +201,7 @@ mod tests {
         };
         let metadata =
             ModuleMetadata { host: "app".into(), build_id: BuildId(vec![1]), ufuncs: vec![ufunc] };
-        let module = LoadedModule { name: "ufunc".into(), metadata };
+        let module = LoadedModule { name: "ufunc".into(), metadata, prefix: String::new() };
         let failure =
             Failure { reason, errno, section: "uprobe/a:b", app: "./app", module: Some(&module) };
         let Unjudged { stage, meaning, help } = unjudged(&failure);

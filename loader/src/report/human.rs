@@ -92,7 +92,11 @@ fn write_header(report: &Report, out: &mut impl Write) -> io::Result<()> {
         write!(out, "{separator}types of {}", printable(&btf.to_string_lossy()))?;
     }
     if let Some(module) = &report.module {
-        write!(out, ", module {}: {}", printable(&module.name), printable(&module.names()))?;
+        match module.is_made_for_one_call() {
+            true => write!(out, ", module made for this call: ")?,
+            false => write!(out, ", module {}: ", printable(&module.name))?,
+        }
+        write!(out, "{}", printable(&module.names()))?;
     }
     writeln!(out)
 }
@@ -269,8 +273,9 @@ mod tests {
             hosts: vec![HostReport { path: "examples/app".into(), build_id: Some(build_id) }],
             btf: None,
             object: "leak.bpf.o".into(),
-            module: Some(LoadedModule { name: "ufunc".into(), metadata }),
+            module: Some(LoadedModule { name: "ufunc".into(), metadata, prefix: String::new() }),
             types: Vec::new(),
+            notes: Vec::new(),
             warnings: Vec::new(),
             programs,
             failure: None,

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{ProgramReport, Report, Stage, Verdict, overall};
+use crate::modules::LoadedModule;
 use crate::source::SourceLine;
 use crate::way::Fork;
 
@@ -35,6 +36,8 @@ pub struct Document<'a> {
     pub verdict: Verdict,
     /// Name of the module whose ufuncs the object calls.
     pub module: Option<&'a str>,
+    /// Whether it was made for this call, and is gone.
+    pub module_made: bool,
     /// What is doubtful.
     pub warnings: &'a [String],
     /// Where judging the object as a whole failed.
@@ -127,6 +130,7 @@ impl<'a> Document<'a> {
             object: report.object.to_string_lossy().into_owned(),
             verdict: report.verdict(),
             module: report.module.as_ref().map(|module| module.name.as_str()),
+            module_made: report.module.as_ref().is_some_and(LoadedModule::is_made_for_one_call),
             warnings: &report.warnings,
             stage: failure.map(|failure| failure.stage),
             error: failure.map(|failure| format!("{:#}", failure.error)),

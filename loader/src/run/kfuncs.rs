@@ -151,7 +151,7 @@ fn lent_in(module: &LoadedModule, kernel: &Btf<'_>, own: &Btf<'_>) -> Result<BTr
             passed.with_context(|| format!("argument {} of {name} is void", index + 1))
         });
         let ufunc = Ufunc {
-            kfunc: name.to_string(),
+            kfunc: ufunc.kfunc.clone(),
             role: ufunc.role,
             symbol: ufunc.symbol.clone(),
             file: 0,

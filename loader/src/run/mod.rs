@@ -47,7 +47,7 @@ use crate::bundle;
 use crate::capability;
 use crate::host::App;
 use crate::messages;
-use crate::modules;
+use crate::modules::{self, Lending};
 use crate::object::BpfObject;
 use code::{Compiled, compile_all};
 use deploy::Deployment;
@@ -70,6 +70,8 @@ pub struct Judged<'a> {
     pub cookie: Option<u64>,
     /// Where types come from.
     pub types: TypeOptions<'a>,
+    /// Where the verifier's idea of the application's functions comes from.
+    pub lending: Lending<'a>,
 }
 
 /// Where the programs come from.
@@ -263,6 +265,7 @@ fn judge(
         pin: None,
         // Here they reach the application's functions.
         allow_stubs: true,
+        lending: judged.lending,
         json: false,
         verbose,
     };

@@ -16,6 +16,10 @@ fn loader(arguments: &[&str]) -> Run {
 /// `--json` a document that says the same.
 #[track_caller]
 fn assert_unjudged(object: &Path, app: &Path, parts: &[&str]) {
+    // On machines with modules none is to be made for a test.
+    let verify_for = |object: &Path, app: &Path, options: &[&str]| {
+        verify_for(object, app, &[&["--module", "none"], options].concat())
+    };
     let run = verify_for(object, app, &[]);
     assert_eq!(run.status, Some(2), "{run:?}");
     assert!(run.stderr.starts_with("error: "), "{run:?}");
@@ -151,6 +155,11 @@ fn undeclared_ufuncs_are_to_be_loaded_first() {
         let commands = format!("ufunc-gen ko {path} -o ufunc.ko && sudo insmod ufunc.ko");
         assert_unjudged(&object, app(), &[&commands]);
     }
+    // What a module lends that is made is no matter where none is.
+    let run = verify(&object, &["--module", "none", "--prefix", "app_"]);
+    assert!(run.status == Some(2) && run.stderr.contains("with --module none none is"), "{run:?}");
+    let run = verify(&object, &["--module", "elsewhere"]);
+    assert!(run.status == Some(2) && run.stderr.contains("no module elsewhere is"), "{run:?}");
 }
 
 /// The command in a folder that every user can read, and the objects `accepted` and `data` and an

@@ -131,7 +131,7 @@ impl<'a> Btf<'a> {
         for head in self.heads() {
             let head = head?;
             for (kind, name) in wanted {
-                if *kind == head.kind && self.name_bytes(head.name)? == name.as_bytes() {
+                if *kind == head.kind && self.is_name(head.name, name.as_bytes())? {
                     let mut words = Words { bytes: self.types, offset: head.offset };
                     found.push((TypeId(id), self.read_type(&mut words, &mut letters)?));
                 }
@@ -172,7 +172,20 @@ impl<'a> Btf<'a> {
         self.name_bytes(offset).map(String::from_utf8_lossy)
     }
 
-    fn name_bytes(&self, offset: u32) -> Result<&'a [u8]> {
+    /// Whether the string at `offset` is `name`, without looking for its end.
+    fn is_name(&self, offset: u32, name: &[u8]) -> Result<bool> {
+        let rest = self.name_and_more(offset)?.strip_prefix(name);
+        Ok(rest.is_some_and(|rest| rest.first().is_none_or(|&byte| byte == 0)))
+    }
+
+    /// The bytes of the string at `offset`.
+    pub(super) fn name_bytes(&self, offset: u32) -> Result<&'a [u8]> {
+        let tail = self.name_and_more(offset)?;
+        Ok(&tail[..memchr::memchr(0, tail).unwrap_or(tail.len())])
+    }
+
+    /// The string at `offset`, and those behind it.
+    fn name_and_more(&self, offset: u32) -> Result<&'a [u8]> {
         let offset = offset as usize;
         let base_len = self.base.strings.len();
         let tail = match offset.checked_sub(base_len) {
@@ -180,7 +193,7 @@ impl<'a> Btf<'a> {
             Some(own) => self.strings.get(own..),
         };
         match tail {
-            Some(tail) => Ok(&tail[..memchr::memchr(0, tail).unwrap_or(tail.len())]),
+            Some(tail) => Ok(tail),
             None => bail!("name offset {offset:#x} is outside the string section"),
         }
     }

@@ -24,6 +24,7 @@ pub mod mend;
 pub mod merge;
 mod partition;
 pub mod raw;
+pub mod rename;
 pub mod source;
 pub mod split;
 #[cfg(test)]

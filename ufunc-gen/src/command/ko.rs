@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use ufunc_gen::ko::{self, Kernel, Sources};
+use ufunc_gen::module::object::{self, Kernel, Sources};
 use ufunc_gen::module::{Module, collision};
 use ufunc_gen::output;
 
@@ -30,7 +30,7 @@ pub(crate) struct KoArgs {
     output: Option<PathBuf>,
 
     /// What the module is called once it is loaded
-    #[arg(long, value_name = "NAME", default_value = ko::DEFAULT_NAME)]
+    #[arg(long, value_name = "NAME", default_value = object::DEFAULT_NAME)]
     name: String,
 
     /// Make it for the kernel whose packages were unpacked into DIR
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &KoArgs) -> Result<ExitCode> {
         output.is_some() || !io::stdout().is_terminal(),
         "a module is not written to a terminal; name a file with --output, or redirect standard output"
     );
-    ko::check_name(&args.name)?;
+    object::check_name(&args.name)?;
     let bytes = with_module(&args.host, false, |_, module| make(args, module))?;
     match output {
         Some(path) => output::write_file(path, &bytes)?,
@@ -99,9 +99,9 @@ fn make(args: &KoArgs, module: &Module<'_>) -> Result<Vec<u8>> {
     if args.host.verbose {
         complain(&format!("for kernel {} ({})", kernel.release, kernel.arch));
     }
-    let mut bytes = ko::build(module, &kernel, &args.name)?;
+    let mut bytes = object::build(module, &kernel, &args.name)?;
     if let Some([key, certificate]) = args.sign.as_deref() {
-        ko::sign(&mut bytes, key, certificate).context("nothing was written")?;
+        object::sign(&mut bytes, key, certificate).context("nothing was written")?;
     }
     Ok(bytes)
 }

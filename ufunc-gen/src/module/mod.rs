@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The kernel module that stands for an application: what it declares, and its source.
+//! The kernel module that stands for an application: what it declares, its source, and its file.
 //!
 //! ```text
-//! Ufunc … ──model──▶ Module (types, kfuncs, metadata) ──rust_source──▶ kmod/gen.rs
+//! Ufunc … ──model──▶ Module (types, kfuncs, metadata) ──┬──rust_source──▶ kmod/gen.rs
+//!                                                       └──object──▶ ufunc.ko
 //! ```
 
 pub mod collision;
+pub mod object;
 pub mod rust_source;
 mod seal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::btf::check::check;
 use crate::btf::dedup::dedup;
@@ -22,8 +24,8 @@ use crate::dwarf::DebugInfo;
 use crate::dwarf::types::TypeReader;
 use crate::elf::Host;
 use crate::ident::btf_name;
-use crate::kernel::KFUNC_TAG;
-use crate::metadata::{MODULE_STRUCT, ModuleMetadata, Role, UfuncMetadata};
+use crate::kernel::{KFUNC_TAG, NAME_MAX};
+use crate::metadata::{MODULE_STRUCT, ModuleMetadata, OWNER_TAG, Role, UfuncMetadata};
 use crate::ufunc::Ufunc;
 
 /// Id of the one type in the base, `int`.
@@ -105,6 +107,33 @@ impl<'a> Module<'a> {
         types.add_metadata(&metadata);
         check(base.iter().chain(&types.types))?;
         Ok(Module { metadata, kfuncs, base, types: types.types })
+    }
+
+    /// Has several modules of one application get along with each other: puts `prefix` before the
+    /// names by which the kernel knows the kfuncs, and has the module say who its `owner` is. What
+    /// the metadata calls them stays.
+    pub fn set_apart(&mut self, prefix: &str, owner: &str) -> Result<()> {
+        let apart = |name: &str| -> Result<String> {
+            let name = format!("{prefix}{name}");
+            ensure!(name.len() <= NAME_MAX, "'{name}' is too long for the kernel");
+            Ok(name)
+        };
+        for kfunc in &mut self.kfuncs {
+            kfunc.ufunc.kfunc = apart(&kfunc.ufunc.kfunc)?;
+            // The id is among the module's own: `Module::new` made it from their number.
+            if let Some(Type::Func { name, .. }) = self.types.get_mut((kfunc.id.0 - FIRST) as usize)
+            {
+                *name = Name::Owned(kfunc.ufunc.kfunc.clone());
+            }
+        }
+        let marker = self.types.iter().position(
+            |ty| matches!(ty, Type::Struct(composite) if composite.name == MODULE_STRUCT),
+        );
+        let marker = marker.context("the module does not say whose it is")?;
+        let target = TypeId(FIRST + marker as u32);
+        let value = Name::Owned(format!("{OWNER_TAG}{owner}"));
+        self.types.push(Type::DeclTag { value, target, component: -1 });
+        Ok(())
     }
 
     /// Encodes the types.

@@ -12,7 +12,7 @@ use object::{
 };
 use ufunc_gen::btf::encode::Encoded;
 use ufunc_gen::btf::{Composite, IntEncoding, Linkage, Member, Type, TypeId};
-use ufunc_gen::ko::{Arch, Kernel, ThisModule, VmlinuxTypes};
+use ufunc_gen::module::object::{Arch, Kernel, ThisModule, VmlinuxTypes};
 
 use super::common::Lab;
 

@@ -11,9 +11,9 @@ use object::{
 };
 use ufunc_gen::btf::decode::Btf;
 use ufunc_gen::btf::{Type, TypeId};
-use ufunc_gen::ko::{Arch, Kernel};
 use ufunc_gen::metadata::ModuleMetadata;
 use ufunc_gen::module::Module;
+use ufunc_gen::module::object::{Arch, Kernel};
 
 type Elf<'d> = ElfFile64<'d, Endianness>;
 

@@ -8,14 +8,14 @@
 //! ```text
 //! vmlinux BTF ──vmlinux──┐
 //! *.ko ───────installed──┼──gather──▶ Kernel ──┐
-//! Module.symvers ────────┘                     ├──object, code──▶ ufunc.ko ──sign──▶ ufunc.ko
+//! Module.symvers ────────┘                     ├──elf, code─────▶ ufunc.ko ──sign──▶ ufunc.ko
 //! Module (types, kfuncs, metadata) ──rebase────┘
 //! ```
 
 mod code;
+mod elf;
 mod gather;
 mod installed;
-mod object;
 mod package;
 mod rebase;
 mod sign;
@@ -147,7 +147,7 @@ pub fn build(module: &Module<'_>, kernel: &Kernel, name: &str) -> Result<Vec<u8>
     ensure!(!module.kfuncs.is_empty(), "there is nothing to lend, so no module to make");
     let context = || format!("failed to make the module of {}", module.metadata.host);
     let declared = rebase::declare(module, kernel).with_context(context)?;
-    object::write(&declared, kernel, name).with_context(context)
+    elf::write(&declared, kernel, name).with_context(context)
 }
 
 /// Fails if no module can have that name.

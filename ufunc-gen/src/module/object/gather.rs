@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::code::{REGISTER, RETURN_THUNK};
+use super::elf::VERSIONED;
 use super::installed::Installed;
-use super::object::VERSIONED;
 use super::package::Package;
 use super::vmlinux::Facts;
 use super::{Arch, Kernel, NAME_MAX, VmlinuxBtf, symvers};

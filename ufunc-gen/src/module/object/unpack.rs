@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Modules and kernels as distributions pack them: gzip, xz, zstd.
+//! Modules and kernels as distributions pack them: gzip, xz, zstd, and kernels with LZ4 as well.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -24,6 +24,7 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             Box::new(StreamingDecoder::new(bytes).context("failed to unpack it (zstd)")?)
         }
+        [0x02, 0x21, 0x4c, 0x18, blocks @ ..] => return unpack_lz4(blocks).map(Cow::Owned),
         _ => return Ok(Cow::Borrowed(bytes)),
     };
     let mut unpacked = Vec::new();
@@ -32,6 +33,29 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
         bail!("it has more than {MAX_LEN} bytes once it is unpacked, which is not credible");
     }
     Ok(Cow::Owned(unpacked))
+}
+
+/// What the blocks of LZ4's older format hold, which is the one that kernels are packed in. Each has
+/// its length before it.
+fn unpack_lz4(mut blocks: &[u8]) -> Result<Vec<u8>> {
+    /// What each block but the last holds.
+    const BLOCK_LEN: usize = 8 << 20;
+    let mut unpacked = Vec::new();
+    while let Some((len, rest)) = blocks.split_first_chunk() {
+        // Behind a kernel comes its length once it is unpacked.
+        if rest.is_empty() {
+            break;
+        }
+        let len = u32::from_le_bytes(*len) as usize;
+        let (block, rest) = rest.split_at_checked(len).context("it is cut off (LZ4)")?;
+        let part = lz4_flex::block::decompress(block, BLOCK_LEN);
+        unpacked.extend(part.context("failed to unpack it (LZ4)")?);
+        if unpacked.len() as u64 >= MAX_LEN {
+            bail!("it has more than {MAX_LEN} bytes once it is unpacked, which is not credible");
+        }
+        blocks = rest;
+    }
+    Ok(unpacked)
 }
 
 /// The kernel within a `vmlinuz` of x86, as an ELF file; `None` if `bytes` are something else.
@@ -75,9 +99,24 @@ mod tests {
 
     #[test]
     fn damage_is_an_error() {
-        for head in [&b"\x1f\x8b\x08"[..], b"\xfd7zXZ\0\0\x04", b"\x28\xb5\x2f\xfd\x04"] {
+        const LZ4: &[u8] = b"\x02\x21\x4c\x18\x09\0\0\0\xf0";
+        for head in [&b"\x1f\x8b\x08"[..], b"\xfd7zXZ\0\0\x04", b"\x28\xb5\x2f\xfd\x04", LZ4] {
             assert!(unpack(head).is_err(), "{head:?}");
         }
+    }
+
+    #[test]
+    fn lz4_is_unpacked_block_by_block() {
+        // A block of one literal each: a token with the number of letters, and these.
+        let mut packed = b"\x02\x21\x4c\x18".to_vec();
+        for word in ["\x7fELF", " and"] {
+            packed.extend((word.len() as u32 + 1).to_le_bytes());
+            packed.push((word.len() as u8) << 4);
+            packed.extend(word.as_bytes());
+        }
+        assert_eq!(&*unpack(&packed).unwrap(), b"\x7fELF and");
+        packed.extend(8_u32.to_le_bytes());
+        assert_eq!(&*unpack(&packed).unwrap(), b"\x7fELF and");
     }
 
     #[test]

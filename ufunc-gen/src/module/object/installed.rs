@@ -14,7 +14,7 @@ use object::{
 
 use super::Arch;
 use super::code::{EXIT, INIT, RETURN_THUNK};
-use super::object::{MODINFO_SECTION, THIS_MODULE_SECTION, arch_of};
+use super::elf::{MODINFO_SECTION, THIS_MODULE_SECTION, arch_of};
 use super::unpack::unpack;
 
 /// Section with the versions of the symbols that a module needs: `struct modversion_info[]`.
@@ -154,8 +154,8 @@ mod tests {
 
     use super::*;
     use crate::btf::TypeId;
-    use crate::ko::rebase::{Declaration, Declared};
-    use crate::ko::{Kernel, ThisModule, VmlinuxTypes, object};
+    use crate::module::object::rebase::{Declaration, Declared};
+    use crate::module::object::{Kernel, ThisModule, VmlinuxTypes, elf};
 
     fn kernel() -> Kernel {
         let crcs = [("register_btf_kfunc_id_set", 1), ("module_layout", 2), (RETURN_THUNK, 3)];
@@ -176,7 +176,7 @@ mod tests {
     fn module() -> Vec<u8> {
         let kfuncs = vec![Declaration { name: "f", id: TypeId(3), flags: 0 }];
         let declared = Declared { kfuncs, btf: vec![0; 24], base: None, host: "app" };
-        object::write(&declared, &kernel(), "sample").unwrap()
+        elf::write(&declared, &kernel(), "sample").unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use object::read::elf::FileHeader as _;
 use object::{Object as _, ObjectSection as _};
 
-use super::object::arch_of;
+use super::elf::arch_of;
 use super::unpack::kernel_image;
 use super::{Arch, ThisModule, VmlinuxTypes};
 use crate::btf::decode::Btf;
