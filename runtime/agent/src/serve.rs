@@ -112,7 +112,7 @@ fn serve(first: Option<RawFd>, resume: Sender<()>, ready: &Sender<Result<()>>) {
     let _ = ready.send(Ok(()));
     let mut server = Server {
         loaders: Vec::new(),
-        resume: Some(resume),
+        resume: first.is_some().then_some(resume),
         resuming: false,
         extended: false,
         locked: None,

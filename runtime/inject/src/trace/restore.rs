@@ -68,6 +68,7 @@ pub(super) fn undo_interruption(registers: &mut libc::user_regs_struct) {
 
 /// What the kernel would do about an interrupted call when the thread goes on.
 fn restarted(mut registers: libc::user_regs_struct) -> libc::user_regs_struct {
+    undo_interruption(&mut registers);
     if registers.orig_rax.cast_signed() >= 0 {
         match registers.rax.cast_signed() {
             ERESTARTSYS | ERESTARTNOINTR | ERESTARTNOHAND => {
