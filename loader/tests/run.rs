@@ -122,7 +122,8 @@ fn a_process_that_is_not_there_or_another_one_is_refused() {
 #[test]
 fn extensions_stay_are_listed_and_taken_out() {
     let (_folder, printed, host_process) = running("btf-base");
-    let pid = host_process.pid().to_string();
+    let number = host_process.pid();
+    let pid = number.to_string();
     let start = |name: &str| {
         let mut command = loader();
         command.arg("run").arg(object("no_core")).arg("--app").arg(host("btf-base"));
@@ -143,7 +144,7 @@ fn extensions_stay_are_listed_and_taken_out() {
         assert!(output.status.success(), "{}", all(&output));
         let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let running = document["running"].as_array().unwrap().clone();
-        let own = running.iter().filter(|extension| extension["pid"].to_string() == pid);
+        let own = running.iter().filter(|extension| extension["pid"] == number);
         own.map(|extension| extension["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(listed(), ["first", "second"]);
