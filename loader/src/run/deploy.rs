@@ -324,14 +324,29 @@ impl Addresses<'_> {
     }
 }
 
+/// A program's place, and address and cookie of its point, where these matter.
+type Version = (usize, Option<(u64, u64)>);
+
+/// Code that is in place.
+#[derive(Clone, Copy, Debug)]
+struct Installed {
+    base: u64,
+    /// Where it is entered by who counts its tail calls.
+    entry: u64,
+}
+
+impl Installed {
+    fn address(self, counts: bool) -> u64 {
+        if counts { self.entry } else { self.base }
+    }
+}
+
 /// The code that is in the application already: one for each program, or one for each of its points
 /// where it matters which one it is.
 struct Versions<'a> {
     extension: ExtensionId,
     addresses: &'a Addresses<'a>,
-    /// By the program's place, and address and cookie of the point: the code, and where programs
-    /// are entered that count their tail calls.
-    known: BTreeMap<(usize, Option<(u64, u64)>), (u64, u64)>,
+    known: BTreeMap<Version, Installed>,
 }
 
 impl Versions<'_> {
@@ -355,8 +370,8 @@ impl Versions<'_> {
         let key = (place, asked.map(|(point, address)| (address, point.cookie)));
         // Who comes by a tail call has been counted already.
         let counts = compiled.tail_calls && point.is_some();
-        if let Some((base, entry)) = self.known.get(&key) {
-            return Ok(if counts { *entry } else { *base });
+        if let Some(installed) = self.known.get(&key) {
+            return Ok(installed.address(counts));
         }
         let word = self.addresses.hello.tail_word;
         let entry_size = helpers::tail_entry(0, word).len();
@@ -374,8 +389,8 @@ impl Versions<'_> {
         });
         let loads: Vec<Faulting> = loads.collect();
         session.install_code(base, &bytes, &loads).with_context(context)?;
-        let entry = base + at as u64;
-        self.known.insert(key, (base, entry));
-        Ok(if counts { entry } else { base })
+        let installed = Installed { base, entry: base + at as u64 };
+        self.known.insert(key, installed);
+        Ok(installed.address(counts))
     }
 }

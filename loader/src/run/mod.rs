@@ -298,10 +298,7 @@ fn enter(request: &RunRequest<'_>, package: &Package) -> Result<Agent> {
             .with_context(|| format!("failed to start {}", app.display()));
     };
     process::files(package, pid)?;
-    if let Some(agent) = Agent::connect(pid)? {
-        return Ok(agent);
-    }
-    Agent::inject(pid, &agent).with_context(|| format!("failed to get into process {pid}"))
+    Agent::inject(pid, &agent)
 }
 
 /// The application that is to be started.

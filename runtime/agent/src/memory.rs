@@ -86,7 +86,7 @@ impl Wanted {
             let before = self.count.load(Ordering::Acquire);
             let [handler, flags, restorer, mask] =
                 std::array::from_fn(|word: usize| self.words[word].load(Ordering::Acquire));
-            let whole = before % 2 == 0 && self.count.load(Ordering::Acquire) == before;
+            let whole = before.is_multiple_of(2) && self.count.load(Ordering::Acquire) == before;
             // Should it be this very thread that was interrupted while writing.
             patience -= 1;
             if whole || patience == 0 {
@@ -100,7 +100,7 @@ impl Wanted {
     fn change(&self, change: impl Fn(Action) -> Option<Action>) -> Action {
         loop {
             let count = self.count.load(Ordering::Acquire);
-            let free = count % 2 == 0
+            let free = count.is_multiple_of(2)
                 && self
                     .count
                     .compare_exchange(count, count + 1, Ordering::AcqRel, Ordering::Relaxed)

@@ -124,18 +124,28 @@ fn gone(process: usize, thread: usize) -> bool {
     answer == -(libc::ESRCH as isize) || is_zombie(thread)
 }
 
+/// Where the number is in the path of a thread's files; there are no longer ones.
+const NUMBER_START: usize = 6;
+const NUMBER_END: usize = 13;
+
 /// Whether the thread has ended, and nobody has taken notice yet.
 fn is_zombie(thread: usize) -> bool {
+    // The number is written from its end, and what goes before it after that, so that nothing has to
+    // be moved: that would be a call of the C library.
     let mut path = *b"/proc/0000000/stat\0";
+    let mut start = NUMBER_END;
     let mut rest = thread;
-    for digit in path[6..13].iter_mut().rev() {
+    while rest > 0 && start > NUMBER_START {
+        start -= 1;
         // Less than 10.
-        *digit = b'0' + (rest % 10) as u8;
+        path[start] = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    // The kernel takes no number with zeros in front.
-    let zeros = path[6..12].iter().take_while(|digit| **digit == b'0').count();
-    path.copy_within(6 + zeros.., 6);
+    start -= NUMBER_START;
+    for (at, byte) in b"/proc/".iter().enumerate() {
+        path[start + at] = *byte;
+    }
+    let path = &path[start..];
     let mut text = [0u8; 64];
     let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as usize;
     // SAFETY: the path is a C string.

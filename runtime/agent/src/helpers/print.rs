@@ -29,6 +29,11 @@ struct Text {
 }
 
 impl Text {
+    /// One that is only measured.
+    fn nowhere() -> Self {
+        Self { to: std::ptr::null_mut(), size: 0, length: 0 }
+    }
+
     fn put(&mut self, byte: u8) {
         if self.length < self.size {
             // SAFETY: whoever made it vouches for `size` bytes.
@@ -199,7 +204,7 @@ unsafe fn print(
     format: &[u8],
     arguments: *const u64,
     count: usize,
-    mut text: Option<&mut Text>,
+    text: &mut Text,
 ) -> Result<(), u64> {
     let mut format = Format { bytes: format, at: 0 };
     let mut used = 0;
@@ -214,16 +219,12 @@ unsafe fn print(
         }
         format.at += 1;
         if byte != b'%' {
-            if let Some(text) = &mut text {
-                text.put(byte);
-            }
+            text.put(byte);
             continue;
         }
         if format.peek(0) == b'%' {
             format.at += 1;
-            if let Some(text) = &mut text {
-                text.put(b'%');
-            }
+            text.put(b'%');
             continue;
         }
         if used >= count {
@@ -231,12 +232,10 @@ unsafe fn print(
         }
         let mut spec = format.spec();
         let conversion = conversion(&mut format, &mut spec)?;
-        if let Some(text) = &mut text {
-            // SAFETY: there is one more.
-            let argument = unsafe { arguments.add(used).read_unaligned() };
-            room.take(conversion)?;
-            argument_to(text, spec, conversion, argument, &mut room)?;
-        }
+        // SAFETY: there is one more.
+        let argument = unsafe { arguments.add(used).read_unaligned() };
+        room.take(conversion)?;
+        argument_to(text, spec, conversion, argument, &mut room)?;
         used += 1;
     }
 }
@@ -440,8 +439,9 @@ pub(super) unsafe extern "C" fn snprintf(
         // many arguments.
         unsafe {
             let format = format(from, u32::MAX.into())?;
-            print(format, pointer(data), count, None)?;
-            print(format, pointer(data), count, Some(&mut text))
+            // Nothing is written unless all of it can be.
+            print(format, pointer(data), count, &mut Text::nowhere())?;
+            print(format, pointer(data), count, &mut text)
         }
     };
     match run() {
@@ -466,12 +466,8 @@ unsafe fn line(from: u64, size: u64, data: *const u64, count: usize, ring: u64) 
     let to = unsafe { record.add(Line::SIZE) };
     let mut text = Text { to, size: LONGEST, length: 0 };
     // SAFETY: as the caller vouches.
-    let printed = unsafe {
-        format(from, size).and_then(|format| {
-            print(format, data, count, None)?;
-            print(format, data, count, Some(&mut text))
-        })
-    };
+    let printed =
+        unsafe { format(from, size).and_then(|format| print(format, data, count, &mut text)) };
     if let Err(error) = printed {
         return error;
     }
