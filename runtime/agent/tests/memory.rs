@@ -156,7 +156,7 @@ fn what_can_be_written_is_and_the_rest_is_not() {
         assert_eq!(write(BAD, from, 8), EFAULT);
         // What is only for reading.
         assert_eq!(
-            write(what_can_be_written_is_and_the_rest_is_not as fn() as u64, from, 8),
+            write(what_can_be_written_is_and_the_rest_is_not as fn() as usize as u64, from, 8),
             EFAULT
         );
     });
