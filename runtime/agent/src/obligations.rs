@@ -295,7 +295,9 @@ mod tests {
         assert!(RELEASED.take().is_empty());
         begin_at(stack + 1000);
         assert_eq!(RELEASED.take(), [1]);
-        [u64::MAX - 1, 5].map(released);
+        for object in [u64::MAX - 1, 5] {
+            released(object);
+        }
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //! The kernel as the judge of what helpers do: the same programs, run by it and compiled with the
 //! agent's helpers, have to leave the same behind. That takes root, or the capabilities for it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::missing_transmute_annotations, reason = "the types stand beside it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::path::PathBuf;

@@ -3,6 +3,9 @@
 //!
 //! Each case is a process of its own, for what is done with a signal is the whole process' affair.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::missing_transmute_annotations, reason = "the types stand beside it")]
+
 use std::arch::asm;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
@@ -153,7 +156,7 @@ fn what_can_be_written_is_and_the_rest_is_not() {
         assert_eq!(write(BAD, from, 8), EFAULT);
         // What is only for reading.
         assert_eq!(
-            write(what_can_be_written_is_and_the_rest_is_not as fn() as u64, from, 8),
+            write(what_can_be_written_is_and_the_rest_is_not as fn() as usize as u64, from, 8),
             EFAULT
         );
     });

@@ -2,6 +2,7 @@
 //! How long operations on maps take, side by side with the kernel's, which a program does there.
 //! Medians of five, in nanoseconds. As root: `cargo run --release -p ufunc-maps --example speed`.
 
+#![allow(clippy::expect_used, reason = "it ends by panicking, and says why")]
 #![allow(clippy::print_stdout, reason = "it is there to print")]
 
 use std::hint::black_box;

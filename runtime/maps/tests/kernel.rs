@@ -2,6 +2,8 @@
 //! The kernel as the judge of what maps do: the same operations, on one of its maps and on one of
 //! ours, have to have the same outcome.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::kernel::KernelMap;

@@ -70,15 +70,15 @@ fn is_entry(point: u64) -> bool {
 
 /// Frames, the innermost first. They are not filled with zeros before they are there, for that would be
 /// a call of the C library.
-struct Frames {
-    places: MaybeUninit<[u64; DEEPEST]>,
+struct Frames<'a> {
+    places: &'a mut MaybeUninit<[u64; DEEPEST]>,
     count: usize,
     most: usize,
 }
 
-impl Frames {
-    fn new(most: usize) -> Self {
-        Self { places: MaybeUninit::uninit(), count: 0, most: most.min(DEEPEST) }
+impl<'a> Frames<'a> {
+    fn new(places: &'a mut MaybeUninit<[u64; DEEPEST]>, most: usize) -> Self {
+        Self { places, count: 0, most: most.min(DEEPEST) }
     }
 
     /// Adds one; whether there was room.
@@ -149,7 +149,8 @@ pub(super) unsafe extern "C" fn get_stack(context: u64, to: u64, size: u64, flag
         return fail(EFAULT);
     }
     let skip = (flags & SKIP) as usize;
-    let mut frames = Frames::new(size / FRAME + skip);
+    let mut places = MaybeUninit::uninit();
+    let mut frames = Frames::new(&mut places, size / FRAME + skip);
     // SAFETY: the verifier has judged the context, and the stub stores what this helper reads.
     unsafe { frames.unwind(context) };
     let Some(frames) = frames.from(skip) else { return fail(EFAULT) };
@@ -173,7 +174,8 @@ pub(super) unsafe extern "C" fn get_stackid(context: u64, handle: u64, flags: u6
     let skip = (flags & SKIP) as usize;
     // SAFETY: the verifier has judged it.
     let table = unsafe { map(handle) };
-    let mut frames = Frames::new(table.frames() + skip);
+    let mut places = MaybeUninit::uninit();
+    let mut frames = Frames::new(&mut places, table.frames() + skip);
     // SAFETY: the verifier has judged the context, and the stub stores what this helper reads.
     unsafe { frames.unwind(context) };
     match frames.from(skip) {
