@@ -507,7 +507,7 @@ fn is_layer(tag: DwTag) -> bool {
 }
 
 /// Whether two names are the same. Where the linker has merged strings they are at one place.
-fn is_same_name(one: RawName<'_>, other: RawName<'_>) -> bool {
+pub(super) fn is_same_name(one: RawName<'_>, other: RawName<'_>) -> bool {
     let is_same_place = one.address() == other.address() && !one.is_missing();
     is_same_place || one.bytes() == other.bytes()
 }

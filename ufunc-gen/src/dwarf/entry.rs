@@ -33,6 +33,8 @@ impl Default for DieRef {
 
 impl DieRef {
     const SECTION_SHIFT: u32 = 48;
+    /// Behind all others.
+    pub(crate) const MAX: Self = DieRef(NonZeroU64::MAX);
     /// Most sections that entries can be in.
     pub(super) const MAX_SECTIONS: usize = (1 << 16) - 2;
     /// Largest offset in a section.
@@ -65,6 +67,11 @@ impl<'a> RawName<'a> {
     /// A string that ends with a NUL.
     pub(super) fn of(bytes: &'static [u8]) -> Self {
         RawName(bytes)
+    }
+
+    /// The string that `section` begins with.
+    pub(super) fn at(section: &'a [u8]) -> Self {
+        RawName(section)
     }
 
     /// The string's bytes.
@@ -352,7 +359,7 @@ impl Reference {
 }
 
 /// A field of an [`Entry`] that is a number or a flag, and nothing else whatever its form.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     ByteSize,
     BitSize,

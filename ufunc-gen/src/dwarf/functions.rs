@@ -216,7 +216,17 @@ impl<'a> DebugInfo<'a> {
         let mut scopes = Scopes::new();
         let mut walk = Walk::new(self, unit)?;
         walk.next()?;
-        while let Some(entry) = walk.next()? {
+        let is_c = unit.compiler.c;
+        let wanted_tag = |tag: DwTag| {
+            tag == gimli::DW_TAG_subprogram || is_namespace(tag) || (is_c && is_tagged(tag))
+        };
+        loop {
+            // All that is in C stands right below the root; elsewhere all but what is in a namespace.
+            let next = match is_c {
+                true => walk.next_child_among(0, wanted_tag)?,
+                false => walk.next()?,
+            };
+            let Some(entry) = next else { break };
             scopes.leave(entry.depth);
             match entry.tag {
                 tag if is_namespace(tag) => {

@@ -19,7 +19,7 @@ use gimli::{
 use hashbrown::HashMap;
 
 use super::abbreviations::{Abbreviation, Abbreviations, NONE};
-use super::entry::{Attributes, Entry, Field, Reference};
+use super::entry::{Attributes, Entry, Field, RawName, Reference};
 use super::unit::Unit;
 use super::{DebugInfo, DieRef, Reader};
 
@@ -34,10 +34,82 @@ pub(super) struct Plan {
     /// Whether nothing below can be of interest: of a call, what was passed.
     pub(super) is_closed: bool,
     /// Whether it says where the next sibling is.
-    has_sibling: bool,
+    pub(super) has_sibling: bool,
     /// Bytes of all attributes, if they are always as many.
-    len: Option<u32>,
+    pub(super) len: Option<u32>,
+    brief: Option<BriefPlan>,
     steps: Box<[Step]>,
+}
+
+/// Where in entries with an abbreviation the little is that they say, if it is the same place in each:
+/// most of a unit's entries are members, parameters, pointers and the like.
+#[derive(Clone, Copy, Debug, Default)]
+struct BriefPlan {
+    /// Of the name's offset in `.debug_str`, of four bytes.
+    name: Option<u8>,
+    /// Of the type's offset in the unit, of four bytes.
+    ty: Option<u8>,
+    /// Of a number, with its width.
+    number: Option<(u8, u8)>,
+    /// The number itself, if it is the same for all.
+    constant: u32,
+}
+
+impl BriefPlan {
+    /// That of entries with the tag `tag` whose attributes are read by `steps`; `None` if there may be
+    /// more to them.
+    fn new(tag: DwTag, steps: &[Step]) -> Option<Self> {
+        let number = match tag {
+            dw::DW_TAG_member => Some(Field::Location),
+            dw::DW_TAG_enumerator => Some(Field::ConstValue),
+            // Nobody looks at the size of these.
+            dw::DW_TAG_pointer_type
+            | dw::DW_TAG_const_type
+            | dw::DW_TAG_volatile_type
+            | dw::DW_TAG_restrict_type => Some(Field::ByteSize),
+            dw::DW_TAG_formal_parameter | dw::DW_TAG_typedef => None,
+            _ => return None,
+        };
+        let (mut plan, mut at) = (BriefPlan::default(), Some(0_u8));
+        for step in steps {
+            let width = match *step {
+                Step::Skip(count) => u8::try_from(count).ok(),
+                // What follows is at one place no more.
+                Step::SkipAttribute(_) => None,
+                Step::Name { linkage: false, width: 4 } => {
+                    plan.name = Some(at?);
+                    Some(4)
+                }
+                Step::Reference(Reference::Type, 4) => {
+                    plan.ty = Some(at?);
+                    Some(4)
+                }
+                Step::Number(field, width @ ..=4) if Some(field) == number => {
+                    plan.number = Some((at?, width));
+                    Some(width)
+                }
+                Step::Constant(field, value) if Some(field) == number => {
+                    plan.constant = value;
+                    Some(0)
+                }
+                _ => return None,
+            };
+            at = at.zip(width).and_then(|(at, width)| at.checked_add(width));
+        }
+        Some(plan)
+    }
+}
+
+/// What an entry says that says little.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Brief<'a> {
+    pub(crate) at: DieRef,
+    pub(crate) tag: DwTag,
+    pub(crate) depth: isize,
+    pub(crate) name: RawName<'a>,
+    pub(crate) ty: Option<DieRef>,
+    /// Of a member its place, of an enumerator its value.
+    pub(crate) number: u32,
 }
 
 /// What is done for one or several attributes. Widths are in bytes.
@@ -89,8 +161,9 @@ impl Plan {
         let is_closed = matches!(tag, dw::DW_TAG_call_site | dw::DW_TAG_GNU_call_site);
         let is_sibling = |step: &Step| matches!(step, Step::Reference(Reference::Sibling, _));
         let has_sibling = has_children && steps.iter().any(is_sibling);
+        let brief = if has_children { None } else { BriefPlan::new(tag, &steps) };
         let steps = steps.into_boxed_slice();
-        Plan { tag, has_children, is_closed, has_sibling, len, steps }
+        Plan { tag, has_children, is_closed, has_sibling, len, brief, steps }
     }
 }
 
@@ -241,6 +314,23 @@ impl<'a> Cursor<'a> {
         self.at >= self.bytes.len()
     }
 
+    /// The code of an abbreviation that begins at `at`, and the place behind it, unless it is a long
+    /// one.
+    #[inline]
+    pub(super) fn code(&self, at: usize) -> Option<(u64, usize)> {
+        match *self.bytes.get(at)? {
+            low @ ..0x80 => Some((low.into(), at + 1)),
+            low => match *self.bytes.get(at + 1)? {
+                high @ ..0x80 => Some((u64::from(low & 0x7f) | u64::from(high) << 7, at + 2)),
+                _ => None,
+            },
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
@@ -303,6 +393,48 @@ impl<'a> Cursor<'a> {
     pub(super) fn raw(&self, unit: &Unit<'a>) -> EntriesRaw<'static, Reader<'a>> {
         let input = Reader::new(self.rest(), self.endian);
         EntriesRaw::new(input, unit.header.encoding(), &NONE, UnitOffset(self.at))
+    }
+
+    /// What the entry of `unit` says whose attributes begin here, if `plan` knows where that is.
+    #[inline]
+    pub(super) fn read_brief(
+        &mut self,
+        unit: &Unit<'a>,
+        plan: &Plan,
+        at: DieRef,
+        depth: isize,
+    ) -> Option<Brief<'a>> {
+        let BriefPlan { name, ty, number, constant } = plan.brief?;
+        let rest = self.bytes.get(self.at..)?;
+        let word = |place: u8| {
+            let word = rest.get(usize::from(place)..)?.first_chunk()?;
+            Some(match self.endian {
+                RunTimeEndian::Little => u32::from_le_bytes(*word),
+                RunTimeEndian::Big => u32::from_be_bytes(*word),
+            })
+        };
+        let name = match name {
+            Some(place) => RawName::at(unit.strings.at(word(place)? as usize)),
+            None => RawName::default(),
+        };
+        let ty = match ty {
+            Some(place) => {
+                let offset = word(place)? as usize;
+                Some(DieRef::new(unit.section, unit.start.saturating_add(offset)))
+            }
+            None => None,
+        };
+        let number = match number {
+            Some((place, width)) => {
+                let mut cursor = Cursor { at: self.at + usize::from(place), ..*self };
+                cursor.number(width).ok()? as u32
+            }
+            None => constant,
+        };
+        let mut behind = *self;
+        behind.skip_attributes(unit, plan).ok()?;
+        *self = behind;
+        Some(Brief { at, tag: plan.tag, depth, name, ty, number })
     }
 
     /// Passes over the attributes of an entry.

@@ -41,7 +41,7 @@ use gimli::constants as dw;
 
 use super::entry::{DieRef, Entry, Location, RawName};
 use super::unit::Unit;
-use super::walk::Walk;
+use super::walk::{Said, Walk};
 use super::{DebugInfo, MAX_CHAIN};
 use crate::btf::{IntEncoding, MAX_BITFIELD_OFFSET, MAX_VLEN};
 
@@ -420,7 +420,17 @@ impl<'a> RawType<'a> {
                 false
             }
         };
-        while let Some(child) = walk.next_child_among(entry.depth, wanted)? {
+        while let Some(child) = walk.next_child_briefly(entry.depth, wanted)? {
+            let child = match child {
+                // No other one says little.
+                Said::Little(member) => {
+                    let bit_offset = u64::from(member.number).saturating_mul(8);
+                    let (name, ty) = (member.name, member.ty);
+                    self.parts.push(RawPart { name, ty, bit_offset, bits: 0, value: 0 });
+                    continue;
+                }
+                Said::Much(child) => child,
+            };
             match child.tag {
                 dw::DW_TAG_member if child.external || child.declaration => {
                     self.rules.add(Rule::StaticMember);
@@ -554,11 +564,13 @@ impl<'a> RawType<'a> {
         if entry.declaration {
             return Ok(Kind::DeclaredEnum);
         }
-        while let Some(child) = walk.next_child(entry.depth)? {
-            if child.tag == dw::DW_TAG_enumerator {
-                let (name, value) = (child.name, child.const_value.unwrap_or_default());
-                self.parts.push(RawPart { name, value, ..RawPart::default() });
-            }
+        let wanted = |tag| tag == dw::DW_TAG_enumerator;
+        while let Some(child) = walk.next_child_briefly(entry.depth, wanted)? {
+            let (name, value) = match child {
+                Said::Little(child) => (child.name, child.number.into()),
+                Said::Much(child) => (child.name, child.const_value.unwrap_or_default()),
+            };
+            self.parts.push(RawPart { name, value, ..RawPart::default() });
         }
         Ok(Kind::Enum)
     }
@@ -576,23 +588,33 @@ impl<'a> RawType<'a> {
     }
 
     fn function(&mut self, walk: &mut Walk<'_, 'a>, entry: &Entry<'a>) -> Result<Kind> {
-        while let Some(child) = walk.next_child(entry.depth)? {
-            self.parameter(child);
+        let wanted =
+            |tag| matches!(tag, dw::DW_TAG_formal_parameter | dw::DW_TAG_unspecified_parameters);
+        while let Some(child) = walk.next_child_briefly(entry.depth, wanted)? {
+            let (tag, name, ty) = match child {
+                Said::Little(child) => (child.tag, child.name, child.ty),
+                Said::Much(child) => (child.tag, child.name, child.ty),
+            };
+            match tag == dw::DW_TAG_formal_parameter {
+                true => self.parts.push(RawPart { name, ty, ..RawPart::default() }),
+                false => self.variadic = true,
+            }
         }
         Ok(Kind::FuncProto)
     }
+}
 
-    /// Takes note of `entry`, a child of a function, if it says something of the parameters.
-    pub(crate) fn parameter(&mut self, entry: &Entry<'a>) {
-        match entry.tag {
-            dw::DW_TAG_formal_parameter => {
-                let (name, ty) = (entry.name, entry.ty);
-                self.parts.push(RawPart { name, ty, ..RawPart::default() });
-            }
-            dw::DW_TAG_unspecified_parameters => self.variadic = true,
-            _ => {}
-        }
-    }
+/// What a type with the tag `tag` is that says no more than its name and what it refers to; `None` for
+/// tags of which there is more to say.
+pub(crate) fn brief_kind(tag: DwTag) -> Option<Kind> {
+    Some(match tag {
+        dw::DW_TAG_pointer_type => Kind::Ptr,
+        dw::DW_TAG_const_type => Kind::Const,
+        dw::DW_TAG_volatile_type => Kind::Volatile,
+        dw::DW_TAG_restrict_type => Kind::Restrict,
+        dw::DW_TAG_typedef => Kind::Typedef,
+        _ => return None,
+    })
 }
 
 /// Offset of a bit-field as DWARF 2 and 3 say it: `DW_AT_bit_offset` counts from the most

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context as _, Result, bail};
+use gimli::DwTag;
 use gimli::constants as dw;
 use hashbrown::HashMap;
 
@@ -23,6 +24,8 @@ pub struct TypeReader<'d, 'a> {
     base_int: Option<TypeId>,
     types: Vec<Type<'a>>,
     ids: HashMap<DieRef, TypeId>,
+    /// The first struct and the first union of each name; `None` if others may be different.
+    records: HashMap<(DwTag, &'a [u8]), Option<DieRef>>,
     /// Entries that have an id, and wait for their type.
     queue: VecDeque<(DieRef, TypeId)>,
     array_index: Option<TypeId>,
@@ -38,6 +41,7 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             base_int,
             types: Vec::new(),
             ids: HashMap::new(),
+            records: HashMap::new(),
             queue: VecDeque::new(),
             array_index: None,
             raw: RawType::default(),
@@ -68,9 +72,15 @@ impl<'d, 'a> TypeReader<'d, 'a> {
                 _ => match self.debug.definition(unit, &entry)? {
                     Some(definition) => at = Some(definition),
                     None => {
-                        let id = self.push(Type::Ptr(TypeId::VOID));
+                        let id = match self.known_copy(unit, &entry)? {
+                            Some(id) => id,
+                            None => {
+                                let id = self.push(Type::Ptr(TypeId::VOID));
+                                self.queue.push_back((die, id));
+                                id
+                            }
+                        };
                         self.ids.insert(die, id);
-                        self.queue.push_back((die, id));
                         return Ok(id);
                     }
                 },
@@ -80,6 +90,26 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             Some(die) => bail!("the type at {} refers to itself", self.debug.place(die)),
             None => Ok(TypeId::VOID),
         }
+    }
+
+    /// The type that was asked for before of which `entry`, of `unit`, is certainly a copy: what another
+    /// file says of the same header.
+    fn known_copy(&mut self, unit: &Unit<'a>, entry: &Entry<'a>) -> Result<Option<TypeId>> {
+        let is_record =
+            matches!(entry.tag, dw::DW_TAG_structure_type | dw::DW_TAG_union_type) && unit.is_c();
+        if !is_record || entry.name.is_missing() || entry.declaration {
+            return Ok(None);
+        }
+        let first = self.records.entry((entry.tag, entry.name.bytes())).or_insert(Some(entry.at));
+        let Some(known) = *first else { return Ok(None) };
+        if known == entry.at {
+            return Ok(None);
+        }
+        if !self.debug.are_alike(known, entry.at)? {
+            *first = None;
+            return Ok(None);
+        }
+        Ok(self.ids.get(&known).copied())
     }
 
     /// Reads all types that were asked for and that they lead to; the first has the id that

@@ -1,16 +1,49 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Going over the entries of a unit, leaving out what is not wanted.
 
-use anyhow::{Context as _, Result, ensure};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Error, Result, ensure};
 use gimli::DwTag;
 
 use super::DebugInfo;
 use super::entry::{DieRef, Entry};
-use super::plan::Cursor;
+use super::plan::{Brief, Cursor, Plan};
 use super::unit::Unit;
 
 /// Entries that are read between two looks at the budget.
 const STRIDE: usize = 1024;
+
+/// What an entry says.
+pub(crate) enum Said<'w, 'a> {
+    Little(Brief<'a>),
+    Much(&'w Entry<'a>),
+}
+
+/// An entry whose attributes come next.
+struct Found<'u> {
+    plan: PlanOf<'u>,
+    offset: usize,
+    depth: isize,
+}
+
+/// A plan, and who keeps it.
+enum PlanOf<'u> {
+    Unit(&'u Plan),
+    Shared(Arc<Plan>),
+}
+
+impl Deref for PlanOf<'_> {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        match self {
+            PlanOf::Unit(plan) => plan,
+            PlanOf::Shared(plan) => plan,
+        }
+    }
+}
 
 /// Entries of a unit, each before its children.
 pub(crate) struct Walk<'u, 'a> {
@@ -39,6 +72,22 @@ impl<'u, 'a> Walk<'u, 'a> {
         let offset = place.offset().checked_sub(unit.start).with_context(bad)?;
         ensure!(offset >= unit.header.root_offset().0 && offset < unit.len(), bad());
         Ok(Self::from(debug, unit, offset))
+    }
+
+    /// The entry at `place`, which is in `unit`, alone; `None` if there is none.
+    pub(crate) fn only(
+        debug: &'u DebugInfo<'a>,
+        unit: &'u Unit<'a>,
+        place: DieRef,
+    ) -> Result<Option<Entry<'a>>> {
+        let mut walk = Self::at(debug, unit, place)?;
+        Ok(match walk.advance(0, |_, _| true)? {
+            Some(found) => {
+                walk.read(&found)?;
+                Some(walk.entry)
+            }
+            None => None,
+        })
     }
 
     fn from(debug: &'u DebugInfo<'a>, unit: &'u Unit<'a>, at: usize) -> Self {
@@ -85,70 +134,161 @@ impl<'u, 'a> Walk<'u, 'a> {
         floor: isize,
         wanted: impl Fn(DwTag, isize) -> bool,
     ) -> Result<Option<&Entry<'a>>> {
+        Ok(match self.advance(floor, wanted)? {
+            Some(found) => Some(self.read(&found)?),
+            None => None,
+        })
+    }
+
+    /// The same for those who can do with little of most entries.
+    pub(crate) fn next_briefly(
+        &mut self,
+        floor: isize,
+        wanted: impl Fn(DwTag, isize) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
+        let Some(found) = self.advance(floor, wanted)? else { return Ok(None) };
+        let at = self.place(found.offset);
+        Ok(Some(match self.cursor.read_brief(self.unit, &found.plan, at, found.depth) {
+            Some(brief) => Said::Little(brief),
+            None => Said::Much(self.read(&found)?),
+        }))
+    }
+
+    /// [`Walk::next_child_among`] for those who can do with little of most entries.
+    pub(crate) fn next_child_briefly(
+        &mut self,
+        depth: isize,
+        wanted: impl Fn(DwTag) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
+        self.max_depth = depth + 1;
+        self.next_briefly(depth, |tag, _| wanted(tag))
+    }
+
+    /// Goes on to the attributes of the next entry that is wanted.
+    fn advance(
+        &mut self,
+        floor: isize,
+        wanted: impl Fn(DwTag, isize) -> bool,
+    ) -> Result<Option<Found<'u>>> {
         while !self.cursor.is_at_end() {
-            let depth = self.depth;
-            if self.started && depth <= floor {
+            if self.started && self.depth <= floor {
                 return Ok(None);
             }
-            self.started = true;
-            self.unpaid += 1;
             if self.unpaid >= STRIDE {
                 self.pay()?;
             }
-            let offset = self.cursor.at;
-            match self.read(depth, offset, &wanted) {
-                Ok(true) => return Ok(Some(&self.entry)),
-                Ok(false) => {}
-                Err(error) => {
-                    let place = self.place(offset);
-                    let place = self.debug.place(place);
-                    return Err(error.context(format!("failed to read the entry at {place}")));
+            let found = match self.pass_over(floor, &wanted) {
+                Some(found) => Some(found),
+                None if self.started && self.depth <= floor => return Ok(None),
+                None if self.cursor.is_at_end() => return Ok(None),
+                None if self.unpaid >= STRIDE => continue,
+                None => {
+                    let offset = self.cursor.at;
+                    self.step(offset, &wanted).map_err(|error| self.failed(error, offset))?
                 }
+            };
+            if let Some(found) = found {
+                self.max_depth = isize::MAX;
+                return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    /// Reads the entry at `offset`; says whether it is one that is wanted.
+    /// Passes over entries as long as that is simple, and none of them wanted. Gives the one that is.
     #[inline]
-    fn read(
+    fn pass_over(
         &mut self,
-        depth: isize,
+        floor: isize,
+        wanted: &impl Fn(DwTag, isize) -> bool,
+    ) -> Option<Found<'u>> {
+        let (unit, max_depth) = (self.unit, self.max_depth);
+        let (mut at, mut depth) = (self.cursor.at, self.depth);
+        let mut found = None;
+        // The first one is looked at whatever its depth.
+        let mut is_first = !self.started;
+        while (is_first || depth > floor) && self.unpaid < STRIDE {
+            let Some((code, mut behind)) = self.cursor.code(at) else { break };
+            if code == 0 {
+                depth -= 1;
+            } else {
+                let Some(plan) = unit.plans.made(code) else { break };
+                // What says where its sibling is may take its children along.
+                if plan.has_sibling && (depth >= max_depth || plan.is_closed) {
+                    break;
+                }
+                let Some(len) = plan.len else { break };
+                if depth <= max_depth && wanted(plan.tag, depth) {
+                    found = Some(Found { plan: PlanOf::Unit(plan), offset: at, depth });
+                } else {
+                    behind = behind.saturating_add(len as usize);
+                    if behind > self.cursor.len() {
+                        break;
+                    }
+                }
+                depth += isize::from(plan.has_children);
+            }
+            at = behind;
+            self.unpaid += 1;
+            is_first = false;
+            if found.is_some() {
+                break;
+            }
+        }
+        self.started |= !is_first;
+        (self.cursor.at, self.depth) = (at, depth);
+        found
+    }
+
+    /// Passes over the entry at `offset`, or gives it if it is wanted.
+    fn step(
+        &mut self,
         offset: usize,
-        wanted: impl Fn(DwTag, isize) -> bool,
-    ) -> Result<bool> {
+        wanted: &impl Fn(DwTag, isize) -> bool,
+    ) -> Result<Option<Found<'u>>> {
+        let depth = self.depth;
+        self.started = true;
+        self.unpaid += 1;
         let code = self.cursor.leb()?;
         if code == 0 {
             self.depth -= 1;
-            return Ok(false);
+            return Ok(None);
         }
-        let plans = &self.unit.plans;
-        let rare;
-        let plan = match plans.made(code) {
-            Some(plan) => plan,
-            None => {
-                rare = plans.make(&self.debug.plans, self.unit, code)?;
-                &rare
-            }
+        let unit = self.unit;
+        let plan = match unit.plans.made(code) {
+            Some(plan) => PlanOf::Unit(plan),
+            None => PlanOf::Shared(unit.plans.make(&self.debug.plans, unit, code)?),
         };
         if depth > self.max_depth || !wanted(plan.tag, depth) {
             let is_passed = match depth >= self.max_depth || plan.is_closed {
-                true => self.cursor.skip_with_children(self.unit, plan)?,
+                true => self.cursor.skip_with_children(unit, &plan)?,
                 false => {
-                    self.cursor.skip_attributes(self.unit, plan)?;
+                    self.cursor.skip_attributes(unit, &plan)?;
                     false
                 }
             };
             self.depth += isize::from(plan.has_children && !is_passed);
-            return Ok(false);
+            return Ok(None);
         }
         self.depth += isize::from(plan.has_children);
-        self.max_depth = isize::MAX;
-        self.entry = Entry::empty(self.place(offset));
-        self.entry.depth = depth;
+        Ok(Some(Found { plan, offset, depth }))
+    }
+
+    /// Reads the attributes of `found`, at which the walk is.
+    fn read(&mut self, found: &Found<'u>) -> Result<&Entry<'a>> {
+        self.entry = Entry::empty(self.place(found.offset));
+        self.entry.depth = found.depth;
         let (debug, unit, entry) = (self.debug, self.unit, &mut self.entry);
-        self.cursor.read_attributes(debug, unit, plan, entry)?;
-        Ok(true)
+        match self.cursor.read_attributes(debug, unit, &found.plan, entry) {
+            Ok(()) => Ok(&self.entry),
+            Err(error) => Err(self.failed(error, found.offset)),
+        }
+    }
+
+    #[cold]
+    fn failed(&self, error: Error, offset: usize) -> Error {
+        let place = self.debug.place(self.place(offset));
+        error.context(format!("failed to read the entry at {place}"))
     }
 
     fn place(&self, offset: usize) -> DieRef {

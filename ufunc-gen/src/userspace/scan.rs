@@ -14,13 +14,13 @@ use super::Options;
 use super::elsewhere::{is_passed, without_clone};
 use super::names::NameId;
 use super::offsets::Offsets;
-use super::store::{Draft, Head, Key, Part, RecordId, Ref, Store, Translation};
+use super::store::{Draft, Head, Key, Packed, Part, RecordId, Ref, Store, Translation};
 use super::variables::UnitVariables;
 use crate::btf::kind;
-use crate::dwarf::entry::{DieRef, Entry};
-use crate::dwarf::raw::{Kind, RawType, Rules, is_type};
+use crate::dwarf::entry::{DieRef, Entry, RawName};
+use crate::dwarf::raw::{Kind, RawType, Rules, brief_kind, is_type};
 use crate::dwarf::scope::{Scopes, is_namespace, is_scope};
-use crate::dwarf::{DebugInfo, MAX_CHAIN, Unit, UnitIndex, UnitPlace, Walk};
+use crate::dwarf::{Brief, DebugInfo, MAX_CHAIN, Said, Unit, UnitIndex, UnitPlace, Walk};
 
 /// Bits of the detail of an enum.
 pub(super) const ENUM_SIGNED: u8 = 1;
@@ -140,7 +140,7 @@ pub(super) struct Scanner<'d, 'a> {
     by_offset: Offsets,
     states: Vec<State>,
     /// How others refer to each type, once that is known.
-    outer: Vec<Option<Ref>>,
+    outer: Vec<Packed>,
     /// The record that each type became.
     kept: Vec<Ref>,
     /// Types that something refers to by their places.
@@ -256,18 +256,32 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 }
                 _ => is_type(tag) || tag == dw::DW_TAG_subprogram || is_namespace(tag),
             };
-            let Some(&entry) = walk.next_among(floor, wanted)? else { break };
-            if entry.depth <= function {
+            let Some(said) = walk.next_briefly(floor, wanted)? else { break };
+            let depth = match &said {
+                Said::Little(entry) => entry.depth,
+                Said::Much(entry) => entry.depth,
+            };
+            if depth <= function {
                 function = isize::MIN;
             }
-            if entry.depth <= pack {
+            if depth <= pack {
                 pack = isize::MIN;
             }
-            if entry.depth <= space {
+            if depth <= space {
                 // What is left may be in another one, which is not above.
-                space = entry.depth - 1;
+                space = depth - 1;
             }
-            scopes.leave(entry.depth);
+            scopes.leave(depth);
+            let entry = match said {
+                Said::Little(entry) => {
+                    match brief_kind(entry.tag) {
+                        Some(kind) => self.add_brief_type(&entry, kind, &mut scopes),
+                        None => self.add_parameter(entry.name, entry.ty),
+                    }
+                    continue;
+                }
+                Said::Much(&entry) => entry,
+            };
             match entry.tag {
                 tag if is_namespace(tag) => {
                     space = entry.depth;
@@ -285,8 +299,11 @@ impl<'d, 'a> Scanner<'d, 'a> {
                     };
                     scopes.enter_later(&entry);
                 }
-                dw::DW_TAG_formal_parameter | dw::DW_TAG_unspecified_parameters => {
-                    self.add_parameter(&entry);
+                dw::DW_TAG_formal_parameter => self.add_parameter(entry.name, entry.ty),
+                dw::DW_TAG_unspecified_parameters => {
+                    if let Some(function) = self.functions.last_mut() {
+                        function.variadic = true;
+                    }
                 }
                 _ => {
                     self.raw.read(self.debug, unit, walk, &entry)?;
@@ -309,6 +326,41 @@ impl<'d, 'a> Scanner<'d, 'a> {
         }
         self.variables += variables.get();
         Ok(())
+    }
+
+    /// Keeps the type `entry`, of which there is no more to know.
+    fn add_brief_type(&mut self, entry: &Brief<'a>, kind: Kind, scopes: &mut Scopes<'a>) {
+        let name = match kind.is_nameless() || entry.name.is_missing() {
+            // Some compilers name even these; BTF does not.
+            true => 0,
+            false => self.scoped_name(entry.name, scopes),
+        };
+        let parts = self.parts.len() as u32;
+        self.add_local(Local {
+            at: entry.at,
+            kind,
+            detail: 0,
+            name,
+            size: 0,
+            target: self.place.target(entry.ty),
+            parts: (parts, parts),
+            rules: Rules::default(),
+        });
+    }
+
+    /// The number of `name` with what is around it.
+    fn scoped_name(&mut self, name: RawName<'a>, scopes: &mut Scopes<'a>) -> NameId {
+        let name = self.store.names.id(name);
+        let scope = scopes.resolve(self.debug);
+        let scope = match &self.scope {
+            Some((last, id)) if Arc::ptr_eq(last, scope) => *id,
+            _ => {
+                let id = self.store.names.add(scope.as_bytes().to_vec().into());
+                self.scope = Some((Arc::clone(scope), id));
+                id
+            }
+        };
+        self.store.names.join(scope, name)
     }
 
     /// Keeps the type that was just read.
@@ -340,19 +392,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 self.store.names.add(name.into_owned().into_bytes().into())
             }
             _ if raw.name.is_missing() => 0,
-            _ => {
-                let name = self.store.names.id(raw.name);
-                let scope = scopes.resolve(self.debug);
-                let scope = match &self.scope {
-                    Some((last, id)) if Arc::ptr_eq(last, scope) => *id,
-                    _ => {
-                        let id = self.store.names.add(scope.as_bytes().to_vec().into());
-                        self.scope = Some((Arc::clone(scope), id));
-                        id
-                    }
-                };
-                self.store.names.join(scope, name)
-            }
+            _ => self.scoped_name(raw.name, scopes),
         };
         let start = self.parts.len() as u32;
         let raw = &self.raw;
@@ -410,14 +450,10 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// Takes note of a parameter of the function that was begun last.
-    fn add_parameter(&mut self, entry: &Entry<'a>) {
+    fn add_parameter(&mut self, name: RawName<'a>, ty: Option<DieRef>) {
         let Some(function) = self.functions.last_mut() else { return };
-        if entry.tag == dw::DW_TAG_unspecified_parameters {
-            function.variadic = true;
-            return;
-        }
-        let name = self.store.names.id(entry.name);
-        let ty = self.place.target(entry.ty);
+        let name = self.store.names.id(name);
+        let ty = self.place.target(ty);
         self.params.push(LocalPart { name, ty, values: [0; 2] });
         function.params.1 = self.params.len() as u32;
     }
@@ -442,7 +478,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 }
                 _ => None,
             };
-            self.outer.push(outer);
+            self.outer.push(outer.map_or(Packed::UNKNOWN, Ref::pack));
         }
     }
 
@@ -452,7 +488,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         if first == index {
             return Ref::Named(key);
         }
-        self.outer[first as usize] = Some(self.exact(first));
+        self.outer[first as usize] = self.exact(first).pack();
         self.exact(index)
     }
 
@@ -466,15 +502,22 @@ impl<'d, 'a> Scanner<'d, 'a> {
     fn intern_all(&mut self, unit: &Unit<'a>) -> Result<UnitTypes> {
         let mut roots = Vec::new();
         let everything = self.debug.refers_elsewhere();
-        for index in 0..self.locals.len() as u32 {
-            let local = &self.locals[index as usize];
-            let is_root = self.is_root(local);
-            if !is_root && !everything {
-                continue;
-            }
-            let reference = self.intern(index)?;
-            if let (true, Ref::Record(id)) = (is_root, reference) {
-                self.add_root(&mut roots, id);
+        // What has a name that others refer to it by comes last: nothing has to wait for it, and most of
+        // what it refers to is there then.
+        for is_last in [false, true] {
+            for index in 0..self.locals.len() as u32 {
+                let local = &self.locals[index as usize];
+                if local.key().is_some() != is_last {
+                    continue;
+                }
+                let is_root = self.is_root(local);
+                if !is_root && !everything {
+                    continue;
+                }
+                let reference = self.intern(index)?;
+                if let (true, Ref::Record(id)) = (is_root, reference) {
+                    self.add_root(&mut roots, id);
+                }
             }
         }
         let mut coded_elsewhere = Vec::new();
@@ -539,7 +582,9 @@ impl<'d, 'a> Scanner<'d, 'a> {
             let Some(reference) = self.keep(index)? else { continue };
             let index = index as usize;
             (self.states[index], self.kept[index]) = (State::Done, reference);
-            self.outer[index] = self.outer[index].or(Some(reference));
+            if self.outer[index] == Packed::UNKNOWN {
+                self.outer[index] = reference.pack();
+            }
             self.stack.pop();
         }
         Ok(self.kept[root as usize])
@@ -549,7 +594,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     pub(super) fn intern_target(&mut self, target: Target) -> Result<Target> {
         let target = self.look_up(target)?;
         if let Target::Local(index) = target
-            && self.outer[index as usize].is_none()
+            && self.outer[index as usize] == Packed::UNKNOWN
         {
             self.intern(index)?;
         }
@@ -566,20 +611,21 @@ impl<'d, 'a> Scanner<'d, 'a> {
 
     /// How another type refers to `target`. If that is new, it goes on the stack: the other one has
     /// to wait, and what is given here means nothing.
-    pub(super) fn reference(&mut self, target: Target) -> Result<Ref> {
+    #[inline]
+    pub(super) fn reference(&mut self, target: Target) -> Result<Packed> {
         Ok(match self.look_up(target)? {
-            Target::Void => Ref::VOID,
+            Target::Void => Packed::VOID,
             Target::Local(index) => match self.outer[index as usize] {
-                Some(reference) => reference,
-                None if self.states[index as usize] == State::New => {
+                Packed::UNKNOWN if self.states[index as usize] == State::New => {
                     self.stack.push(index);
-                    Ref::VOID
+                    Packed::VOID
                 }
                 // It leads back to itself without any name on the way, which no language has.
-                None => self.exact(index),
+                Packed::UNKNOWN => self.exact(index).pack(),
+                reference => reference,
             },
-            Target::Elsewhere(place) => self.store.exact(place),
-            Target::Inside(_) => Ref::VOID,
+            Target::Elsewhere(place) => self.store.exact(place).pack(),
+            Target::Inside(_) => Packed::VOID,
         })
     }
 
@@ -596,7 +642,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                     // Nobody refers to the record: it is there to be counted.
                     self.keep_note(&local, target);
                 }
-                return Ok(Some(target));
+                return Ok(Some(target.unpack()));
             }
             Kind::Declared { union } => {
                 // Nothing is known of one without a name.
@@ -627,8 +673,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
             target,
         };
         draft.begin(head);
-        for part in local.parts.0..local.parts.1 {
-            let LocalPart { name, ty, values } = self.parts[part as usize];
+        for part in local.parts.0 as usize..local.parts.1 as usize {
+            let LocalPart { name, ty, values } = self.parts[part];
             let ty = self.reference(ty)?;
             draft.push(Part { name, ty, values });
         }
@@ -639,7 +685,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// Remembers that `local` was expressed as `target`.
-    fn keep_note(&mut self, local: &Local, target: Ref) {
+    fn keep_note(&mut self, local: &Local, target: Packed) {
         let mut draft = mem::take(&mut self.draft);
         draft.begin(Head { kind: NOTE, detail: 0, name: 0, size: 0, target });
         self.store.intern(&draft, (local.at, 0), local.rules);
@@ -647,7 +693,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// An array of arrays is as many types as it has dimensions.
-    fn keep_array(&mut self, local: &Local, element: Ref) -> Result<Ref> {
+    fn keep_array(&mut self, local: &Local, element: Packed) -> Result<Ref> {
         let mut target = element;
         let counts = (local.parts.0..local.parts.1).rev();
         let mut counts: Vec<u32> = counts.map(|part| self.parts[part as usize].values[0]).collect();
@@ -660,10 +706,11 @@ impl<'d, 'a> Scanner<'d, 'a> {
             let kind = kind::ARRAY as u8;
             draft.begin(Head { kind, detail: 0, name: 0, size, target });
             let number = (outermost - level).min(u8::MAX.into()) as u8;
-            target = Ref::Record(self.store.intern(&draft, (local.at, number), local.rules));
+            let id = self.store.intern(&draft, (local.at, number), local.rules);
+            target = Ref::Record(id).pack();
         }
         self.draft = draft;
-        Ok(target)
+        Ok(target.unpack())
     }
 
     /// Puts the function `index`, which has code, into the store; `None` if another unit has what
@@ -720,7 +767,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         }
         let prototype = self.store.intern(&draft, (at.at, 1), Rules::default());
         let detail = u8::from(whole.external);
-        let (kind, target) = (kind::FUNC as u8, Ref::Record(prototype));
+        let (kind, target) = (kind::FUNC as u8, Ref::Record(prototype).pack());
         draft.begin(Head { kind, detail, name: symbol, size: 0, target });
         let id = self.store.intern(&draft, (at.at, 2), Rules::default());
         self.draft = draft;

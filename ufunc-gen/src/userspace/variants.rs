@@ -190,7 +190,7 @@ fn enums(store: &Store<'_>) -> HashMap<RecordId, RecordId> {
     let mut first = HashMap::<(NameId, u32), RecordId>::new();
     for id in defined {
         let found = first.entry(key(id)).or_insert(id);
-        if store.firsts[id as usize] < store.firsts[*found as usize] {
+        if store.first(id) < store.first(*found) {
             *found = id;
         }
     }
@@ -213,7 +213,7 @@ fn usual(store: &Store<'_>, units: &[UnitTypes]) -> (Usual, HashMap<Key, Vec<Rec
     }
     let mut counts = HashMap::<RecordId, usize>::new();
     for records in ambiguous.values_mut() {
-        records.sort_unstable_by_key(|&id| store.firsts[id as usize]);
+        records.sort_unstable_by_key(|&id| store.first(id));
         counts.extend(records.iter().map(|&id| (id, 0)));
     }
     if !counts.is_empty() {
