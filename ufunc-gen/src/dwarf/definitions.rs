@@ -438,16 +438,16 @@ impl<'a> DebugInfo<'a> {
         let (mut spelling, mut at) = (Vec::new(), die);
         while spelling.len() < MAX_SPELLING {
             let Some(die) = at else { break };
-            let (_, entry) = self.die(die)?;
-            if !is_layer(entry.tag) {
+            let (tag, name, ty, completes) = self.spelled(die)?;
+            if !is_layer(tag) {
                 // A name that is that of a declaration is not compared here: no tag is like null.
-                let is_borrowed = entry.name.is_missing() && entry.specification.is_some();
-                let tag = if is_borrowed { gimli::DW_TAG_null } else { entry.tag };
-                spelling.push((tag, entry.name));
+                let is_borrowed = name.is_missing() && completes;
+                let tag = if is_borrowed { gimli::DW_TAG_null } else { tag };
+                spelling.push((tag, name));
                 break;
             }
-            spelling.push((entry.tag, RawName::default()));
-            at = entry.ty;
+            spelling.push((tag, RawName::default()));
+            at = ty;
         }
         Ok(spelling)
     }
@@ -471,18 +471,18 @@ impl<'a> DebugInfo<'a> {
         let mut at = die;
         for (place, (tag, name)) in spelling.iter().enumerate() {
             let Some(die) = at else { return Ok(false) };
-            let (_, entry) = self.die(die)?;
+            let (other_tag, other_name, ty, completes) = self.spelled(die)?;
             let is_end = !is_layer(*tag);
-            if entry.tag != *tag || (is_end && !is_same_name(entry.name, *name)) {
+            if other_tag != *tag || (is_end && !is_same_name(other_name, *name)) {
                 return Ok(false);
             }
             if is_end {
-                return Ok(!name.is_missing() || entry.specification.is_none());
+                return Ok(!name.is_missing() || !completes);
             }
             if place + 1 == MAX_SPELLING {
                 return Ok(false);
             }
-            at = entry.ty;
+            at = ty;
         }
         Ok(at.is_none())
     }

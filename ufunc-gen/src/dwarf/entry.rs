@@ -377,6 +377,11 @@ pub(super) enum Field {
 }
 
 impl Field {
+    /// Whether it says nothing of a type, or of a function's parameter.
+    pub(super) fn is_of_source(self) -> bool {
+        matches!(self, Field::DeclFile | Field::DeclLine | Field::Prototyped | Field::Artificial)
+    }
+
     pub(super) fn of(name: DwAt) -> Option<Self> {
         Some(match name {
             dw::DW_AT_byte_size => Field::ByteSize,
@@ -491,7 +496,11 @@ fn reference<'a>(
             Some(section) => Ok(DieRef::new(section, offset.0)),
             None => bail!("it refers to a supplementary debug file, which was not found"),
         },
-        AttributeValue::DebugTypesRef(signature) => debug.type_with(unit.part, signature),
+        AttributeValue::DebugTypesRef(signature) => match debug.type_with(unit.part, signature) {
+            // Who wants all types can do without one.
+            Err(_) if unit.wanted == Attributes::Types => Ok(DieRef::MAX),
+            found => found,
+        },
         _ => bail!("a reference has a form of unknown meaning"),
     }
 }

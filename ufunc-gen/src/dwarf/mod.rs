@@ -34,12 +34,12 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, ensure};
-use gimli::{AttributeValue, DebugTypeSignature, DwoId, UnitHeader};
+use gimli::{AttributeValue, DebugTypeSignature, DwTag, DwoId, UnitHeader};
 
 pub use crate::debugfile::Reader;
 use crate::debugfile::{DebugSections, MissingDwo};
 pub(crate) use entry::Attributes;
-use entry::{Code, Entry};
+use entry::{Code, Entry, RawName};
 use limits::Budget;
 pub(crate) use plan::Brief;
 use plan::SharedPlans;
@@ -316,6 +316,19 @@ impl<'a> DebugInfo<'a> {
         let unit = self.unit(self.unit_of(die)?)?;
         let entry = Walk::only(self, unit, die).with_context(|| self.bad_reference(die))?;
         Ok((unit, entry.with_context(|| self.bad_reference(die))?))
+    }
+
+    /// Tag, name and type of the entry at `die`, and whether it completes another one.
+    pub(crate) fn spelled(
+        &self,
+        die: DieRef,
+    ) -> Result<(DwTag, RawName<'a>, Option<DieRef>, bool)> {
+        let unit = self.unit(self.unit_of(die)?)?;
+        if let Some(Brief { tag, name, ty, .. }) = Walk::name_and_type(self, unit, die) {
+            return Ok((tag, name, ty, false));
+        }
+        let (_, entry) = self.die(die)?;
+        Ok((entry.tag, entry.name, entry.ty, entry.specification.is_some()))
     }
 
     fn bad_reference(&self, die: DieRef) -> String {

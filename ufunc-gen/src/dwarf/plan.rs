@@ -41,8 +41,8 @@ pub(super) struct Plan {
     steps: Box<[Step]>,
 }
 
-/// Where in entries with an abbreviation the little is that they say, if it is the same place in each:
-/// most of a unit's entries are members, parameters, pointers and the like.
+/// Where in entries with an abbreviation name and type are, if it is the same place in each. Most of
+/// a unit's entries say no more: members, parameters, pointers and the like.
 #[derive(Clone, Copy, Debug, Default)]
 struct BriefPlan {
     /// Of the name's offset in `.debug_str`, of four bytes.
@@ -53,12 +53,14 @@ struct BriefPlan {
     number: Option<(u8, u8)>,
     /// The number itself, if it is the same for all.
     constant: u32,
+    /// Whether there is no more to know of them.
+    is_whole: bool,
 }
 
 impl BriefPlan {
-    /// That of entries with the tag `tag` whose attributes are read by `steps`; `None` if there may be
-    /// more to them.
-    fn new(tag: DwTag, steps: &[Step]) -> Option<Self> {
+    /// That of entries with the tag `tag` whose attributes are read by `steps`; `None` if name and type
+    /// are elsewhere.
+    fn new(tag: DwTag, has_children: bool, steps: &[Step]) -> Option<Self> {
         let number = match tag {
             dw::DW_TAG_member => Some(Field::Location),
             dw::DW_TAG_enumerator => Some(Field::ConstValue),
@@ -67,14 +69,16 @@ impl BriefPlan {
             | dw::DW_TAG_const_type
             | dw::DW_TAG_volatile_type
             | dw::DW_TAG_restrict_type => Some(Field::ByteSize),
-            dw::DW_TAG_formal_parameter | dw::DW_TAG_typedef => None,
-            _ => return None,
+            _ => None,
         };
-        let (mut plan, mut at) = (BriefPlan::default(), Some(0_u8));
+        let is_simple =
+            number.is_some() || matches!(tag, dw::DW_TAG_formal_parameter | dw::DW_TAG_typedef);
+        let mut plan = BriefPlan { is_whole: is_simple && !has_children, ..BriefPlan::default() };
+        // `None` behind what is not always of one length.
+        let mut at = Some(0_u8);
         for step in steps {
             let width = match *step {
                 Step::Skip(count) => u8::try_from(count).ok(),
-                // What follows is at one place no more.
                 Step::SkipAttribute(_) => None,
                 Step::Name { linkage: false, width: 4 } => {
                     plan.name = Some(at?);
@@ -84,6 +88,7 @@ impl BriefPlan {
                     plan.ty = Some(at?);
                     Some(4)
                 }
+                Step::Reference(Reference::Sibling, width) => Some(width),
                 Step::Number(field, width @ ..=4) if Some(field) == number => {
                     plan.number = Some((at?, width));
                     Some(width)
@@ -91,6 +96,18 @@ impl BriefPlan {
                 Step::Constant(field, value) if Some(field) == number => {
                     plan.constant = value;
                     Some(0)
+                }
+                Step::Number(field, width) => {
+                    plan.is_whole &= field.is_of_source();
+                    Some(width)
+                }
+                Step::Constant(field, _) => {
+                    plan.is_whole &= field.is_of_source();
+                    Some(0)
+                }
+                Step::Leb(field) => {
+                    plan.is_whole &= field.is_of_source();
+                    None
                 }
                 _ => return None,
             };
@@ -161,7 +178,7 @@ impl Plan {
         let is_closed = matches!(tag, dw::DW_TAG_call_site | dw::DW_TAG_GNU_call_site);
         let is_sibling = |step: &Step| matches!(step, Step::Reference(Reference::Sibling, _));
         let has_sibling = has_children && steps.iter().any(is_sibling);
-        let brief = if has_children { None } else { BriefPlan::new(tag, &steps) };
+        let brief = BriefPlan::new(tag, has_children, &steps);
         let steps = steps.into_boxed_slice();
         Plan { tag, has_children, is_closed, has_sibling, len, brief, steps }
     }
@@ -395,7 +412,8 @@ impl<'a> Cursor<'a> {
         EntriesRaw::new(input, unit.header.encoding(), &NONE, UnitOffset(self.at))
     }
 
-    /// What the entry of `unit` says whose attributes begin here, if `plan` knows where that is.
+    /// What the entry of `unit` says whose attributes begin here, if `plan` knows where all that is.
+    /// Passes over them.
     #[inline]
     pub(super) fn read_brief(
         &mut self,
@@ -404,7 +422,26 @@ impl<'a> Cursor<'a> {
         at: DieRef,
         depth: isize,
     ) -> Option<Brief<'a>> {
-        let BriefPlan { name, ty, number, constant } = plan.brief?;
+        if !plan.brief.is_some_and(|plan| plan.is_whole) {
+            return None;
+        }
+        let brief = self.name_and_type(unit, plan, at, depth)?;
+        let mut behind = *self;
+        behind.skip_attributes(unit, plan).ok()?;
+        *self = behind;
+        Some(brief)
+    }
+
+    /// Name and type of the entry of `unit` whose attributes begin here, if `plan` knows where they are.
+    #[inline]
+    pub(super) fn name_and_type(
+        &self,
+        unit: &Unit<'a>,
+        plan: &Plan,
+        at: DieRef,
+        depth: isize,
+    ) -> Option<Brief<'a>> {
+        let BriefPlan { name, ty, number, constant, .. } = plan.brief?;
         let rest = self.bytes.get(self.at..)?;
         let word = |place: u8| {
             let word = rest.get(usize::from(place)..)?.first_chunk()?;
@@ -431,9 +468,6 @@ impl<'a> Cursor<'a> {
             }
             None => constant,
         };
-        let mut behind = *self;
-        behind.skip_attributes(unit, plan).ok()?;
-        *self = behind;
         Some(Brief { at, tag: plan.tag, depth, name, ty, number })
     }
 

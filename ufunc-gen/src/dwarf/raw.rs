@@ -16,12 +16,13 @@
 //! | member at a computed place (Ada) | left out: each object says where it is |
 //! | variant part (an enum of Rust) | UNION of the variants, and of an anonymous STRUCT with the tag `__tag` |
 //! | enumeration | ENUM; ENUM64 where a value needs more than 32 bits |
-//! | array, vector | ARRAY, one for each dimension; of unknown length: 0 elements |
+//! | array, vector | ARRAY, one for each dimension, Fortran's the other way round; of unknown length: 0 elements |
 //! | typedef, template alias | TYPEDEF |
-//! | subroutine type | FUNC_PROTO |
+//! | subroutine type | FUNC_PROTO; one that has a size (Go's values of functions): PTR to it |
 //! | pointer to member | bytes: one word for data, two for a method |
 //! | unspecified type (`nullptr_t`) | PTR to `void` |
 //! | whatever else | bytes |
+//! | a reference to nothing, or to what is no type | `void`; a member of that is left out |
 //! | function with code | FUNC by its symbol; one without a name is left out |
 //! | variable | left out, unless it is asked for: then VAR, in the DATASEC of its section |
 //! | variable that is only declared | left out: it is in another file |
@@ -65,6 +66,8 @@ pub enum Kind {
     /// The parts are the dimensions, the outermost first.
     Array,
     FuncProto,
+    /// A pointer to such.
+    FuncPtr,
     /// Its target.
     Same,
     /// A struct, or a union, that is only declared.
@@ -79,8 +82,8 @@ pub enum Kind {
 impl Kind {
     /// Whether types of the kind have neither name nor size in BTF.
     pub fn is_nameless(self) -> bool {
-        use Kind::{Array, Const, FuncProto, Ptr, Restrict, Volatile};
-        matches!(self, Ptr | Const | Volatile | Restrict | Array | FuncProto)
+        use Kind::{Array, Const, FuncProto, FuncPtr, Ptr, Restrict, Volatile};
+        matches!(self, Ptr | Const | Volatile | Restrict | Array | FuncProto | FuncPtr)
     }
 }
 
@@ -109,11 +112,13 @@ pub enum Rule {
     MovingVariable,
     UnfitVariable,
     SharedVariable,
+    FunctionValue,
+    Missing,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 21] = [
+    pub const ALL: [Rule; 23] = [
         Rule::Reference,
         Rule::Qualifier,
         Rule::Subrange,
@@ -135,6 +140,8 @@ impl Rule {
         Rule::MovingVariable,
         Rule::UnfitVariable,
         Rule::SharedVariable,
+        Rule::FunctionValue,
+        Rule::Missing,
     ];
 
     /// What becomes of what, for people.
@@ -163,6 +170,8 @@ impl Rule {
                 "variables were left out that have no name or size, or are in a section of 4 GiB"
             }
             Rule::SharedVariable => "variables were left out that are at the place of another one",
+            Rule::FunctionValue => "functions that have a size became pointers to functions",
+            Rule::Missing => "types became void that are not where they should be",
         }
     }
 }
@@ -320,7 +329,7 @@ impl<'a> RawType<'a> {
             dw::DW_TAG_union_type => self.composite(debug, unit, walk, entry, Kind::Union)?,
             dw::DW_TAG_variant_part => self.tag(debug, unit, walk, entry)?,
             dw::DW_TAG_enumeration_type => self.enumeration(debug, walk, entry)?,
-            dw::DW_TAG_array_type => self.array(walk, entry)?,
+            dw::DW_TAG_array_type => self.array(unit, walk, entry)?,
             dw::DW_TAG_subroutine_type => self.function(walk, entry)?,
             dw::DW_TAG_unspecified_type => {
                 self.target = None;
@@ -547,7 +556,7 @@ impl<'a> RawType<'a> {
     fn member_pointer_size(&mut self, debug: &DebugInfo<'a>, unit: &Unit<'a>) -> Result<u64> {
         let word = u64::from(unit.header.address_size());
         let Some(target) = self.target.take() else { return Ok(word) };
-        let (_, target) = debug.die(target)?;
+        let Ok((_, target)) = debug.die(target) else { return Ok(word) };
         Ok(if target.tag == dw::DW_TAG_subroutine_type { 2 * word } else { word })
     }
 
@@ -575,7 +584,12 @@ impl<'a> RawType<'a> {
         Ok(Kind::Enum)
     }
 
-    fn array(&mut self, walk: &mut Walk<'_, 'a>, entry: &Entry<'a>) -> Result<Kind> {
+    fn array(
+        &mut self,
+        unit: &Unit<'a>,
+        walk: &mut Walk<'_, 'a>,
+        entry: &Entry<'a>,
+    ) -> Result<Kind> {
         while let Some(child) = walk.next_child(entry.depth)? {
             let is_dimension =
                 matches!(child.tag, dw::DW_TAG_subrange_type | dw::DW_TAG_generic_subrange);
@@ -583,6 +597,9 @@ impl<'a> RawType<'a> {
                 let value = child.count.unwrap_or(0).into();
                 self.parts.push(RawPart { value, ..RawPart::default() });
             }
+        }
+        if unit.compiler.column_major {
+            self.parts.reverse();
         }
         Ok(Kind::Array)
     }
@@ -600,7 +617,10 @@ impl<'a> RawType<'a> {
                 false => self.variadic = true,
             }
         }
-        Ok(Kind::FuncProto)
+        Ok(match self.size {
+            0 => Kind::FuncProto,
+            _ => self.by_rule(Rule::FunctionValue, Kind::FuncPtr),
+        })
     }
 }
 
@@ -637,7 +657,8 @@ impl<'a> DebugInfo<'a> {
         let mut at = die;
         for _ in 0..MAX_CHAIN {
             let Some(die) = at else { return Ok(None) };
-            let (unit, entry) = self.die(die)?;
+            // Where nothing is there is nothing that has a size.
+            let Ok((unit, entry)) = self.die(die) else { return Ok(None) };
             if let Some(size) = entry.byte_size {
                 return Ok(Some(size));
             }

@@ -184,6 +184,10 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             Kind::Declared { union } => Type::Fwd { name: named(name), union },
             Kind::Array => self.array(raw)?,
             Kind::FuncProto => self.function(raw)?,
+            Kind::FuncPtr => {
+                let function = self.function(raw)?;
+                Type::Ptr(self.push(function))
+            }
             // Left out by `id` already.
             Kind::Same => Type::Const(self.id(raw.target)?),
             Kind::Bytes => {

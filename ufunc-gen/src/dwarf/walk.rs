@@ -90,6 +90,21 @@ impl<'u, 'a> Walk<'u, 'a> {
         })
     }
 
+    /// Tag, name and type of the entry at `place`, which is in `unit`, if they are easily seen.
+    pub(crate) fn name_and_type(
+        debug: &'u DebugInfo<'a>,
+        unit: &'u Unit<'a>,
+        place: DieRef,
+    ) -> Option<Brief<'a>> {
+        let offset = place.offset().checked_sub(unit.start)?;
+        let mut cursor = Cursor::new(unit.bytes, offset, unit.endian());
+        let (code, behind) = cursor.code(offset)?;
+        cursor.at = behind;
+        let brief = cursor.name_and_type(unit, unit.plans.made(code)?, place, 0)?;
+        debug.budget.spend(1, ".debug_info").ok()?;
+        Some(brief)
+    }
+
     fn from(debug: &'u DebugInfo<'a>, unit: &'u Unit<'a>, at: usize) -> Self {
         let cursor = Cursor::new(unit.bytes, at, unit.endian());
         let entry = Entry::empty(DieRef::new(unit.section, unit.start));

@@ -49,7 +49,9 @@ pub(super) fn function<'a>(
             params = Some(entry.at);
         }
         let Some(origin) = entry.origin() else { break };
-        (_, entry) = debug.die(origin)?;
+        // What says no more is not there.
+        let Ok((_, next)) = debug.die(origin) else { break };
+        entry = next;
         name = if name.is_missing() { entry.name } else { name };
         linkage_name = if linkage_name.is_missing() { entry.linkage_name } else { linkage_name };
         external |= entry.external;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::mem;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gimli::DwTag;
 use gimli::constants as dw;
 use hashbrown::{DefaultHashBuilder, HashMap};
@@ -112,6 +112,8 @@ struct LocalFunction {
     at: DieRef,
     name: NameId,
     linkage_name: NameId,
+    /// What is around it, if that is what tells it apart from others.
+    scope: NameId,
     external: bool,
     has_code: bool,
     ret: Target,
@@ -291,7 +293,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 dw::DW_TAG_subprogram => {
                     let index = self.functions.len() as u32;
                     self.functions_by_place.insert(entry.at, index);
-                    self.begin_function(unit, &entry);
+                    self.begin_function(unit, &entry, &mut scopes);
                     // A copy has the parameters of what it is a copy of.
                     function = match entry.abstract_origin {
                         None => entry.depth,
@@ -351,16 +353,21 @@ impl<'d, 'a> Scanner<'d, 'a> {
     /// The number of `name` with what is around it.
     fn scoped_name(&mut self, name: RawName<'a>, scopes: &mut Scopes<'a>) -> NameId {
         let name = self.store.names.id(name);
+        let scope = self.scope_id(scopes);
+        self.store.names.join(scope, name)
+    }
+
+    /// The number of the innermost scope's name.
+    fn scope_id(&mut self, scopes: &mut Scopes<'a>) -> NameId {
         let scope = scopes.resolve(self.debug);
-        let scope = match &self.scope {
+        match &self.scope {
             Some((last, id)) if Arc::ptr_eq(last, scope) => *id,
             _ => {
                 let id = self.store.names.add(scope.as_bytes().to_vec().into());
                 self.scope = Some((Arc::clone(scope), id));
                 id
             }
-        };
-        self.store.names.join(scope, name)
+        }
     }
 
     /// Keeps the type that was just read.
@@ -379,7 +386,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             Kind::DeclaredEnum => ENUM_DECLARED,
             Kind::Bytes => STRUCT_BYTES,
-            Kind::FuncProto => u8::from(raw.variadic),
+            Kind::FuncProto | Kind::FuncPtr => u8::from(raw.variadic),
             _ => 0,
         };
         let name = match entry.tag {
@@ -388,7 +395,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
             dw::DW_TAG_base_type => self.store.names.id(raw.name),
             // It has the place of its declaration, not its own.
             _ if entry.specification.is_some() => {
-                let name = self.debug.qualified_name(unit, entry)?.unwrap_or_default();
+                let name =
+                    self.debug.qualified_name(unit, entry).ok().flatten().unwrap_or_default();
                 self.store.names.add(name.into_owned().into_bytes().into())
             }
             _ if raw.name.is_missing() => 0,
@@ -433,12 +441,19 @@ impl<'d, 'a> Scanner<'d, 'a> {
         index
     }
 
-    fn begin_function(&mut self, unit: &Unit<'a>, entry: &Entry<'a>) {
+    fn begin_function(&mut self, unit: &Unit<'a>, entry: &Entry<'a>, scopes: &mut Scopes<'a>) {
         let params = self.params.len() as u32;
+        // GCC names no symbol of functions that no other file sees, those of C++ too.
+        let has_symbol = unit.is_c() || entry.external || !entry.linkage_name.is_missing();
+        let scope = match has_symbol || entry.name.is_missing() {
+            true => 0,
+            false => self.scope_id(scopes),
+        };
         self.functions.push(LocalFunction {
             at: entry.at,
             name: self.store.names.id(entry.name),
             linkage_name: self.store.names.id(entry.linkage_name),
+            scope,
             external: entry.external,
             has_code: self.debug.has_code(unit, entry),
             ret: self.place.target(entry.ty),
@@ -514,7 +529,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 if !is_root && !everything {
                     continue;
                 }
-                let reference = self.intern(index)?;
+                let reference = self.intern(index);
                 if let (true, Ref::Record(id)) = (is_root, reference) {
                     self.add_root(&mut roots, id);
                 }
@@ -525,7 +540,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             if !self.functions[index].has_code || !self.options.functions {
                 continue;
             }
-            match self.function(index)? {
+            match self.function(index) {
                 Some(id) => self.add_root(&mut roots, id),
                 None => coded_elsewhere.push(self.functions[index].at),
             }
@@ -570,7 +585,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// Puts the type `root` and what it leads to into the store.
-    fn intern(&mut self, root: u32) -> Result<Ref> {
+    fn intern(&mut self, root: u32) -> Ref {
         self.stack.push(root);
         while let Some(&index) = self.stack.last() {
             let state = &mut self.states[index as usize];
@@ -579,7 +594,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 continue;
             }
             *state = State::Open;
-            let Some(reference) = self.keep(index)? else { continue };
+            let Some(reference) = self.keep(index) else { continue };
             let index = index as usize;
             (self.states[index], self.kept[index]) = (State::Done, reference);
             if self.outer[index] == Packed::UNKNOWN {
@@ -587,33 +602,35 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             self.stack.pop();
         }
-        Ok(self.kept[root as usize])
+        self.kept[root as usize]
     }
 
     /// Puts `target` into the store, if it is of this unit. Gives the same target, looked up.
-    pub(super) fn intern_target(&mut self, target: Target) -> Result<Target> {
-        let target = self.look_up(target)?;
+    pub(super) fn intern_target(&mut self, target: Target) -> Target {
+        let target = self.look_up(target);
         if let Target::Local(index) = target
             && self.outer[index as usize] == Packed::UNKNOWN
         {
-            self.intern(index)?;
+            self.intern(index);
         }
-        Ok(target)
+        target
     }
 
-    fn look_up(&self, target: Target) -> Result<Target> {
-        let Target::Inside(offset) = target else { return Ok(target) };
-        // Nothing but a damaged file refers to a place in its own unit where no type is.
-        let index = self.by_offset.get(offset);
-        let place = || self.debug.place(self.place.die(offset));
-        index.map(Target::Local).with_context(|| format!("there is no type at {}", place()))
+    fn look_up(&self, target: Target) -> Target {
+        let Target::Inside(offset) = target else { return target };
+        match self.by_offset.get(offset) {
+            Some(index) => Target::Local(index),
+            // Nothing but a damaged file refers to a place in its own unit where no type is. Nowhere
+            // else is one at that place.
+            None => Target::Elsewhere(self.place.die(offset)),
+        }
     }
 
     /// How another type refers to `target`. If that is new, it goes on the stack: the other one has
     /// to wait, and what is given here means nothing.
     #[inline]
-    pub(super) fn reference(&mut self, target: Target) -> Result<Packed> {
-        Ok(match self.look_up(target)? {
+    pub(super) fn reference(&mut self, target: Target) -> Packed {
+        match self.look_up(target) {
             Target::Void => Packed::VOID,
             Target::Local(index) => match self.outer[index as usize] {
                 Packed::UNKNOWN if self.states[index as usize] == State::New => {
@@ -626,30 +643,30 @@ impl<'d, 'a> Scanner<'d, 'a> {
             },
             Target::Elsewhere(place) => self.store.exact(place).pack(),
             Target::Inside(_) => Packed::VOID,
-        })
+        }
     }
 
     /// Puts the type `index` into the store, and gives the reference to it; `None` if it has to wait
     /// for others, which are on the stack then.
-    fn keep(&mut self, index: u32) -> Result<Option<Ref>> {
+    fn keep(&mut self, index: u32) -> Option<Ref> {
         let local = self.locals[index as usize];
         let others = self.stack.len();
-        let target = self.reference(local.target)?;
+        let target = self.reference(local.target);
         let kind = match local.kind {
-            Kind::Same | Kind::Array if self.stack.len() > others => return Ok(None),
+            Kind::Same | Kind::Array if self.stack.len() > others => return None,
             Kind::Same => {
                 if local.rules != Rules::default() {
                     // Nobody refers to the record: it is there to be counted.
                     self.keep_note(&local, target);
                 }
-                return Ok(Some(target.unpack()));
+                return Some(target.unpack());
             }
             Kind::Declared { union } => {
                 // Nothing is known of one without a name.
                 let named = Ref::Named(Key { name: local.name, union });
-                return Ok(Some(if local.name != 0 { named } else { Ref::VOID }));
+                return Some(if local.name != 0 { named } else { Ref::VOID });
             }
-            Kind::Array => return self.keep_array(&local, target).map(Some),
+            Kind::Array => return Some(self.keep_array(&local, target)),
             Kind::Int(_) => kind::INT,
             Kind::Float => kind::FLOAT,
             Kind::Ptr => kind::PTR,
@@ -661,7 +678,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             Kind::Union => kind::UNION,
             Kind::Enum if local.detail & ENUM_WIDE != 0 => kind::ENUM64,
             Kind::Enum | Kind::DeclaredEnum => kind::ENUM,
-            Kind::FuncProto => kind::FUNC_PROTO,
+            Kind::FuncProto | Kind::FuncPtr => kind::FUNC_PROTO,
         };
         let mut draft = mem::take(&mut self.draft);
         let head = Head {
@@ -675,13 +692,21 @@ impl<'d, 'a> Scanner<'d, 'a> {
         draft.begin(head);
         for part in local.parts.0 as usize..local.parts.1 as usize {
             let LocalPart { name, ty, values } = self.parts[part];
-            let ty = self.reference(ty)?;
+            let ty = self.reference(ty);
             draft.push(Part { name, ty, values });
         }
-        let is_whole = self.stack.len() == others;
-        let id = is_whole.then(|| self.store.intern(&draft, (local.at, 0), local.rules));
+        let id = match (self.stack.len() == others, local.kind) {
+            (false, _) => None,
+            (true, Kind::FuncPtr) => {
+                let prototype = self.store.intern(&draft, (local.at, 1), local.rules);
+                let target = Ref::Record(prototype).pack();
+                draft.begin(Head { kind: kind::PTR as u8, detail: 0, name: 0, size: 0, target });
+                Some(self.store.intern(&draft, (local.at, 0), Rules::default()))
+            }
+            (true, _) => Some(self.store.intern(&draft, (local.at, 0), local.rules)),
+        };
         self.draft = draft;
-        Ok(id.map(Ref::Record))
+        id.map(Ref::Record)
     }
 
     /// Remembers that `local` was expressed as `target`.
@@ -693,7 +718,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// An array of arrays is as many types as it has dimensions.
-    fn keep_array(&mut self, local: &Local, element: Packed) -> Result<Ref> {
+    fn keep_array(&mut self, local: &Local, element: Packed) -> Ref {
         let mut target = element;
         let counts = (local.parts.0..local.parts.1).rev();
         let mut counts: Vec<u32> = counts.map(|part| self.parts[part as usize].values[0]).collect();
@@ -710,21 +735,23 @@ impl<'d, 'a> Scanner<'d, 'a> {
             target = Ref::Record(id).pack();
         }
         self.draft = draft;
-        Ok(target.unpack())
+        target.unpack()
     }
 
     /// Puts the function `index`, which has code, into the store; `None` if another unit has what
     /// its source says.
-    fn function(&mut self, index: usize) -> Result<Option<RecordId>> {
+    fn function(&mut self, index: usize) -> Option<RecordId> {
         let mut whole = self.functions[index];
         // A copy for one caller, or for all, leaves the words to the entry that it is a copy of;
         // and a definition those to its declaration that this has said.
         let mut at = whole;
         for _ in 0..MAX_CHAIN {
             let Some(origin) = at.origin else { break };
-            let Some(&next) = self.functions_by_place.get(&origin) else { return Ok(None) };
+            let &next = self.functions_by_place.get(&origin)?;
             let next = self.functions[next as usize];
-            whole.name = if whole.name == 0 { next.name } else { whole.name };
+            if whole.name == 0 {
+                (whole.scope, whole.name) = (next.scope, next.name);
+            }
             if whole.linkage_name == 0 {
                 whole.linkage_name = next.linkage_name;
             }
@@ -736,19 +763,19 @@ impl<'d, 'a> Scanner<'d, 'a> {
             at = next;
         }
         let symbol = match whole.linkage_name {
-            0 => whole.name,
+            0 => self.store.names.join(whole.scope, whole.name),
             linkage_name => linkage_name,
         };
         if symbol == 0 {
-            return Ok(None);
+            return None;
         }
         let symbol = without_clone(&mut self.store.names, symbol);
         let params = whole.params.0 as usize..whole.params.1 as usize;
-        whole.ret = self.intern_target(whole.ret)?;
+        whole.ret = self.intern_target(whole.ret);
         for param in params.clone() {
-            self.params[param].ty = self.intern_target(self.params[param].ty)?;
+            self.params[param].ty = self.intern_target(self.params[param].ty);
         }
-        let target = self.reference(whole.ret)?;
+        let target = self.reference(whole.ret);
         let mut draft = mem::take(&mut self.draft);
         let detail = u8::from(whole.variadic);
         let kind = kind::FUNC_PROTO as u8;
@@ -758,7 +785,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             if !is_passed(&self.store.names, name, symbol) {
                 continue;
             }
-            let ty = self.reference(ty)?;
+            let ty = self.reference(ty);
             let name = match name {
                 0 => self.store.names.parameter(number),
                 name => name,
@@ -771,7 +798,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         draft.begin(Head { kind, detail, name: symbol, size: 0, target });
         let id = self.store.intern(&draft, (at.at, 2), Rules::default());
         self.draft = draft;
-        Ok(Some(id))
+        Some(id)
     }
 }
 

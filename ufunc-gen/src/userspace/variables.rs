@@ -152,8 +152,8 @@ impl<'a> Scanner<'_, 'a> {
                 None => found.incomplete.push(*variable),
                 Some(whole) if whole.name == 0 => found.nameless += 1,
                 Some(whole) => {
-                    let target = self.intern_target(self.place.target(whole.ty))?;
-                    let target = self.reference(target)?;
+                    let target = self.intern_target(self.place.target(whole.ty));
+                    let target = self.reference(target);
                     let id = whole.intern(&mut self.store, place, target);
                     self.add_root(roots, id);
                 }

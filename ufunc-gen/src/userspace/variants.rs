@@ -52,6 +52,11 @@ struct Unusual {
 }
 
 impl Types<'_, '_> {
+    /// Number of places that are referred to and where no type is.
+    pub(super) fn missing(&self) -> usize {
+        self.places.iter().filter(|place| place.is_none()).count()
+    }
+
     /// Number of types, with `void`.
     pub(super) fn len(&self) -> usize {
         self.store.len() + self.unusual.len()
