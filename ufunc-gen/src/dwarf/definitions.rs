@@ -14,7 +14,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use super::entry::{Attributes, DieRef, Entry, RawName};
 use super::raw::RawType;
 use super::scope::{Scopes, is_namespace, is_scope};
-use super::{DebugInfo, Unit, Walk};
+use super::{Brief, DebugInfo, Unit, Walk};
 use crate::ident::btf_name;
 
 /// How many lists the definitions are shared out among, by hashes of their names: looking through
@@ -320,6 +320,18 @@ impl<'a> DebugInfo<'a> {
         Ok(())
     }
 
+    /// Adds `entry`, which stands in the file's scope and completes no declaration, to `found` if it
+    /// defines a type.
+    pub(super) fn note_plain_definition(&self, entry: &Brief<'a>, found: &mut Places) {
+        if let Some(class) = TagClass::of(entry.tag)
+            && !entry.declares
+            && let Some(name) = entry.name.text()
+        {
+            let definitions = self.definitions.get_or_init(Definitions::default);
+            found.add(definitions.hash(&(class, btf_name(name))), entry.at);
+        }
+    }
+
     /// Adds to `found` the definitions in one unit, outside of functions, whose tags are `wanted`.
     fn definitions_in(
         &self,
@@ -492,7 +504,7 @@ impl<'a> DebugInfo<'a> {
 const MAX_SPELLING: usize = 16;
 
 /// Whether a type with that tag puts something around another one where C spells it.
-fn is_layer(tag: DwTag) -> bool {
+pub(super) fn is_layer(tag: DwTag) -> bool {
     matches!(
         tag,
         gimli::DW_TAG_pointer_type

@@ -99,6 +99,11 @@ impl<'a> RawName<'a> {
         self.0.is_empty()
     }
 
+    /// Whether there are no letters.
+    pub fn is_empty(self) -> bool {
+        matches!(self.0.first(), None | Some(0))
+    }
+
     /// Where the string begins: what is at one place is one string.
     pub fn address(self) -> usize {
         self.0.as_ptr().addr()

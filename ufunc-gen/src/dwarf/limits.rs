@@ -106,7 +106,12 @@ fn skip_table(bytes: &[u8], at: &mut usize, refers_elsewhere: &mut bool) -> Opti
 /// ones: it is nothing that there can be.
 #[inline]
 fn number(bytes: &[u8], at: &mut usize) -> Option<u64> {
-    let (mut number, mut shift) = (0, 0);
+    let byte = *bytes.get(*at)?;
+    *at += 1;
+    if byte < 0x80 {
+        return Some(byte.into());
+    }
+    let (mut number, mut shift) = (u64::from(byte & 0x7f), 7);
     loop {
         let byte = *bytes.get(*at)?;
         *at += 1;

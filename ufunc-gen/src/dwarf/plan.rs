@@ -8,6 +8,7 @@
 //! Most abbreviations of a unit are those of other units as well, letter by letter. So are their
 //! plans.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
@@ -49,12 +50,20 @@ struct BriefPlan {
     name: Option<u8>,
     /// Of the type's offset in the unit, of four bytes.
     ty: Option<u8>,
-    /// Of a number, with its width.
-    number: Option<(u8, u8)>,
+    /// Of a number.
+    number: u8,
+    /// The bits that the number has there; none if it is the same for all.
+    mask: u32,
     /// The number itself, if it is the same for all.
     constant: u32,
+    /// Of a number of no interest in as many bytes as it needs, mostly one: LLVM's alignments.
+    leb: Option<u8>,
+    /// Bytes of all attributes, if that one has one byte.
+    len: Option<u8>,
     /// Whether there is no more to know of them.
     is_whole: bool,
+    /// Whether they are but declarations.
+    declares: bool,
 }
 
 impl BriefPlan {
@@ -79,6 +88,12 @@ impl BriefPlan {
         for step in steps {
             let width = match *step {
                 Step::Skip(count) => u8::try_from(count).ok(),
+                Step::SkipAttribute(spec)
+                    if spec.form() == dw::DW_FORM_udata && plan.leb.is_none() && at.is_some() =>
+                {
+                    plan.leb = at;
+                    Some(1)
+                }
                 Step::SkipAttribute(_) => None,
                 Step::Name { linkage: false, width: 4 } => {
                     plan.name = Some(at?);
@@ -89,20 +104,24 @@ impl BriefPlan {
                     Some(4)
                 }
                 Step::Reference(Reference::Sibling, width) => Some(width),
-                Step::Number(field, width @ ..=4) if Some(field) == number => {
-                    plan.number = Some((at?, width));
+                Step::Number(field, width @ 1..=4) if Some(field) == number => {
+                    plan.number = at?;
+                    plan.mask = u32::MAX >> (32 - 8 * u32::from(width));
                     Some(width)
                 }
                 Step::Constant(field, value) if Some(field) == number => {
                     plan.constant = value;
                     Some(0)
                 }
+                // It may be but a declaration.
+                Step::Number(Field::Declaration, _) => return None,
                 Step::Number(field, width) => {
                     plan.is_whole &= field.is_of_source();
                     Some(width)
                 }
-                Step::Constant(field, _) => {
+                Step::Constant(field, value) => {
                     plan.is_whole &= field.is_of_source();
+                    plan.declares |= field == Field::Declaration && value != 0;
                     Some(0)
                 }
                 Step::Leb(field) => {
@@ -113,6 +132,7 @@ impl BriefPlan {
             };
             at = at.zip(width).and_then(|(at, width)| at.checked_add(width));
         }
+        plan.len = at;
         Some(plan)
     }
 }
@@ -127,6 +147,12 @@ pub(crate) struct Brief<'a> {
     pub(crate) ty: Option<DieRef>,
     /// Of a member its place, of an enumerator its value.
     pub(crate) number: u32,
+    /// Bytes of its attributes, if that is known.
+    pub(super) len: Option<u8>,
+    /// Whether it says no more.
+    pub(super) is_whole: bool,
+    /// Whether it is but a declaration.
+    pub(crate) declares: bool,
 }
 
 /// What is done for one or several attributes. Widths are in bytes.
@@ -275,6 +301,23 @@ impl<'a> SharedPlans<'a> {
     }
 }
 
+/// A plan, and who keeps it.
+pub(super) enum PlanOf<'p> {
+    Unit(&'p Plan),
+    Shared(Arc<Plan>),
+}
+
+impl Deref for PlanOf<'_> {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        match self {
+            PlanOf::Unit(plan) => plan,
+            PlanOf::Shared(plan) => plan,
+        }
+    }
+}
+
 /// The plans of a unit's abbreviations.
 #[derive(Clone, Debug)]
 pub(super) struct Plans(Box<[OnceLock<Arc<Plan>>]>);
@@ -289,6 +332,19 @@ impl Plans {
     #[inline]
     pub(super) fn made(&self, code: u64) -> Option<&Plan> {
         self.0.get((code as usize).wrapping_sub(1))?.get().map(|plan| &**plan)
+    }
+
+    /// The plan for the abbreviation `code` of `unit`, made before or now.
+    pub(super) fn get<'p, 'a>(
+        &'p self,
+        shared: &SharedPlans<'a>,
+        unit: &Unit<'a>,
+        code: u64,
+    ) -> Result<PlanOf<'p>> {
+        match self.made(code) {
+            Some(plan) => Ok(PlanOf::Unit(plan)),
+            None => self.make(shared, unit, code).map(PlanOf::Shared),
+        }
     }
 
     /// The plan for the abbreviation `code` of `unit`, found among `shared` or made: kept, unless it
@@ -331,29 +387,12 @@ impl<'a> Cursor<'a> {
         self.at >= self.bytes.len()
     }
 
-    /// The code of an abbreviation that begins at `at`, and the place behind it, unless it is a long
-    /// one.
-    #[inline]
-    pub(super) fn code(&self, at: usize) -> Option<(u64, usize)> {
-        match *self.bytes.get(at)? {
-            low @ ..0x80 => Some((low.into(), at + 1)),
-            low => match *self.bytes.get(at + 1)? {
-                high @ ..0x80 => Some((u64::from(low & 0x7f) | u64::from(high) << 7, at + 2)),
-                _ => None,
-            },
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
     #[inline]
-    fn skip(&mut self, count: u32) -> Result<()> {
+    pub(super) fn skip(&mut self, count: u32) -> Result<()> {
         self.at = self.at.saturating_add(count as usize);
         if self.at > self.bytes.len() {
             bail!(CUT_OFF)
@@ -412,28 +451,8 @@ impl<'a> Cursor<'a> {
         EntriesRaw::new(input, unit.header.encoding(), &NONE, UnitOffset(self.at))
     }
 
-    /// What the entry of `unit` says whose attributes begin here, if `plan` knows where all that is.
-    /// Passes over them.
-    #[inline]
-    pub(super) fn read_brief(
-        &mut self,
-        unit: &Unit<'a>,
-        plan: &Plan,
-        at: DieRef,
-        depth: isize,
-    ) -> Option<Brief<'a>> {
-        if !plan.brief.is_some_and(|plan| plan.is_whole) {
-            return None;
-        }
-        let brief = self.name_and_type(unit, plan, at, depth)?;
-        let mut behind = *self;
-        behind.skip_attributes(unit, plan).ok()?;
-        *self = behind;
-        Some(brief)
-    }
-
     /// Name and type of the entry of `unit` whose attributes begin here, if `plan` knows where they are.
-    #[inline]
+    #[inline(always)]
     pub(super) fn name_and_type(
         &self,
         unit: &Unit<'a>,
@@ -441,34 +460,50 @@ impl<'a> Cursor<'a> {
         at: DieRef,
         depth: isize,
     ) -> Option<Brief<'a>> {
-        let BriefPlan { name, ty, number, constant, .. } = plan.brief?;
-        let rest = self.bytes.get(self.at..)?;
+        let BriefPlan { name, ty, number, mask, constant, leb, len, is_whole, declares } =
+            plan.brief?;
+        // Whatever the places are, they are in there. The last entries of a unit are read otherwise.
+        let bytes: &[u8; 0x100 + 4] = self.bytes.get(self.at..)?.first_chunk()?;
+        if leb.is_some_and(|place| bytes[usize::from(place)] >= 0x80) {
+            return None;
+        }
         let word = |place: u8| {
-            let word = rest.get(usize::from(place)..)?.first_chunk()?;
-            Some(match self.endian {
-                RunTimeEndian::Little => u32::from_le_bytes(*word),
-                RunTimeEndian::Big => u32::from_be_bytes(*word),
-            })
+            let place = usize::from(place);
+            let word = [bytes[place], bytes[place + 1], bytes[place + 2], bytes[place + 3]];
+            match self.endian {
+                RunTimeEndian::Little => u32::from_le_bytes(word),
+                RunTimeEndian::Big => u32::from_be_bytes(word),
+            }
         };
         let name = match name {
-            Some(place) => RawName::at(unit.strings.at(word(place)? as usize)),
+            Some(place) => RawName::at(unit.strings.at(word(place) as usize)),
             None => RawName::default(),
         };
-        let ty = match ty {
-            Some(place) => {
-                let offset = word(place)? as usize;
-                Some(DieRef::new(unit.section, unit.start.saturating_add(offset)))
-            }
-            None => None,
+        let ty = ty.map(|place| {
+            DieRef::new(unit.section, unit.start.saturating_add(word(place) as usize))
+        });
+        let number = match self.endian {
+            _ if mask == 0 => constant,
+            RunTimeEndian::Little => word(number) & mask,
+            RunTimeEndian::Big => word(number) >> mask.leading_zeros(),
         };
-        let number = match number {
-            Some((place, width)) => {
-                let mut cursor = Cursor { at: self.at + usize::from(place), ..*self };
-                cursor.number(width).ok()? as u32
-            }
-            None => constant,
-        };
-        Some(Brief { at, tag: plan.tag, depth, name, ty, number })
+        Some(Brief { at, tag: plan.tag, depth, name, ty, number, len, is_whole, declares })
+    }
+
+    /// Passes over the attributes of an entry and, if it `takes_children` and can, over what is below;
+    /// says whether it did.
+    #[inline]
+    pub(super) fn pass(
+        &mut self,
+        unit: &Unit<'a>,
+        plan: &Plan,
+        takes_children: bool,
+    ) -> Result<bool> {
+        match plan.len {
+            _ if takes_children => self.skip_with_children(unit, plan),
+            Some(len) => self.skip(len).map(|()| false),
+            None => self.skip_each(unit, plan).map(|()| false),
+        }
     }
 
     /// Passes over the attributes of an entry.

@@ -165,9 +165,8 @@ impl<'a> DebugInfo<'a> {
         let mut found = Vec::new();
         let mut walk = Walk::new(self, unit)?;
         walk.next()?;
-        while let Some(entry) = walk.next_child(0)? {
-            found.push(entry.at);
-            walk.skip_children()?;
+        while let Some(place) = walk.next_child_place(0)? {
+            found.push(place);
         }
         Ok(found)
     }

@@ -8,6 +8,7 @@ use gimli::DwTag;
 use gimli::constants as dw;
 use hashbrown::HashMap;
 
+use super::definitions::is_layer;
 use super::entry::{DieRef, Entry};
 use super::raw::{Kind, RawPart, RawType};
 use super::{DebugInfo, MAX_CHAIN, Unit, Walk};
@@ -58,6 +59,11 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             if let Some(&id) = self.ids.get(&die) {
                 return Ok(id);
             }
+            // Of those it is plain that nothing else stands for them.
+            let (tag, ..) = self.debug.spelled(die)?;
+            if is_layer(tag) && tag != dw::DW_TAG_atomic_type {
+                return Ok(self.push_later(die));
+            }
             let (unit, entry) = self.debug.die(die)?;
             match entry.tag {
                 dw::DW_TAG_atomic_type
@@ -72,16 +78,13 @@ impl<'d, 'a> TypeReader<'d, 'a> {
                 _ => match self.debug.definition(unit, &entry)? {
                     Some(definition) => at = Some(definition),
                     None => {
-                        let id = match self.known_copy(unit, &entry)? {
-                            Some(id) => id,
-                            None => {
-                                let id = self.push(Type::Ptr(TypeId::VOID));
-                                self.queue.push_back((die, id));
+                        return Ok(match self.known_copy(unit, &entry)? {
+                            Some(id) => {
+                                self.ids.insert(die, id);
                                 id
                             }
-                        };
-                        self.ids.insert(die, id);
-                        return Ok(id);
+                            None => self.push_later(die),
+                        });
                     }
                 },
             }
@@ -128,6 +131,14 @@ impl<'d, 'a> TypeReader<'d, 'a> {
         }
         fit(&mut self.types, self.first);
         Ok(self.types)
+    }
+
+    /// Id of the type at `die`, which is read later.
+    fn push_later(&mut self, die: DieRef) -> TypeId {
+        let id = self.push(Type::Ptr(TypeId::VOID));
+        self.ids.insert(die, id);
+        self.queue.push_back((die, id));
+        id
     }
 
     fn push(&mut self, ty: Type<'a>) -> TypeId {

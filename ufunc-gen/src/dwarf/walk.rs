@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Going over the entries of a unit, leaving out what is not wanted.
 
-use std::ops::Deref;
-use std::sync::Arc;
-
 use anyhow::{Context as _, Error, Result, ensure};
 use gimli::DwTag;
 
 use super::DebugInfo;
 use super::entry::{DieRef, Entry};
-use super::plan::{Brief, Cursor, Plan};
+use super::plan::{Brief, Cursor};
 use super::unit::Unit;
 
 /// Entries that are read between two looks at the budget.
@@ -22,27 +19,11 @@ pub(crate) enum Said<'w, 'a> {
 }
 
 /// An entry whose attributes come next.
-struct Found<'u> {
-    plan: PlanOf<'u>,
+struct Found {
+    /// That of its abbreviation.
+    code: u64,
     offset: usize,
     depth: isize,
-}
-
-/// A plan, and who keeps it.
-enum PlanOf<'u> {
-    Unit(&'u Plan),
-    Shared(Arc<Plan>),
-}
-
-impl Deref for PlanOf<'_> {
-    type Target = Plan;
-
-    fn deref(&self) -> &Plan {
-        match self {
-            PlanOf::Unit(plan) => plan,
-            PlanOf::Shared(plan) => plan,
-        }
-    }
 }
 
 /// Entries of a unit, each before its children.
@@ -97,9 +78,11 @@ impl<'u, 'a> Walk<'u, 'a> {
         place: DieRef,
     ) -> Option<Brief<'a>> {
         let offset = place.offset().checked_sub(unit.start)?;
+        if offset < unit.header.root_offset().0 {
+            return None;
+        }
         let mut cursor = Cursor::new(unit.bytes, offset, unit.endian());
-        let (code, behind) = cursor.code(offset)?;
-        cursor.at = behind;
+        let code = cursor.leb().ok()?;
         let brief = cursor.name_and_type(unit, unit.plans.made(code)?, place, 0)?;
         debug.budget.spend(1, ".debug_info").ok()?;
         Some(brief)
@@ -156,17 +139,42 @@ impl<'u, 'a> Walk<'u, 'a> {
     }
 
     /// The same for those who can do with little of most entries.
+    #[inline]
     pub(crate) fn next_briefly(
         &mut self,
         floor: isize,
         wanted: impl Fn(DwTag, isize) -> bool,
     ) -> Result<Option<Said<'_, 'a>>> {
+        self.next_named(floor, wanted, |_| false)
+    }
+
+    /// The same for those who can do with name and type of entries that are `enough`; what is below
+    /// those is passed over if that is simple.
+    #[inline]
+    pub(crate) fn next_named(
+        &mut self,
+        floor: isize,
+        wanted: impl Fn(DwTag, isize) -> bool,
+        enough: impl Fn(&Brief<'a>) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
         let Some(found) = self.advance(floor, wanted)? else { return Ok(None) };
-        let at = self.place(found.offset);
-        Ok(Some(match self.cursor.read_brief(self.unit, &found.plan, at, found.depth) {
-            Some(brief) => Said::Little(brief),
-            None => Said::Much(self.read(&found)?),
-        }))
+        let (unit, at) = (self.unit, self.place(found.offset));
+        if let Some(plan) = unit.plans.made(found.code)
+            && let Some(brief) = self.cursor.name_and_type(unit, plan, at, found.depth)
+            && (brief.is_whole || enough(&brief))
+        {
+            let mut behind = self.cursor;
+            let passed = match brief.len {
+                Some(len) if !plan.has_sibling => behind.skip(len.into()).map(|()| false),
+                _ => behind.pass(unit, plan, plan.has_sibling),
+            };
+            if let Ok(is_passed) = passed {
+                self.cursor = behind;
+                self.depth = if is_passed { found.depth } else { self.depth };
+                return Ok(Some(Said::Little(brief)));
+            }
+        }
+        Ok(Some(Said::Much(self.read(&found)?)))
     }
 
     /// [`Walk::next_child_among`] for those who can do with little of most entries.
@@ -179,122 +187,101 @@ impl<'u, 'a> Walk<'u, 'a> {
         self.next_briefly(depth, |tag, _| wanted(tag))
     }
 
-    /// Goes on to the attributes of the next entry that is wanted.
+    /// [`Walk::next_named`] among the children of the entry at `depth`.
+    pub(crate) fn next_named_child(
+        &mut self,
+        depth: isize,
+        wanted: impl Fn(DwTag) -> bool,
+        enough: impl Fn(&Brief<'a>) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
+        self.max_depth = depth + 1;
+        self.next_named(depth, |tag, _| wanted(tag), enough)
+    }
+
+    /// Where the next child is of the entry at `depth`.
+    pub(crate) fn next_child_place(&mut self, depth: isize) -> Result<Option<DieRef>> {
+        self.max_depth = depth + 1;
+        let Some(found) = self.advance(depth, |_, _| true)? else { return Ok(None) };
+        let unit = self.unit;
+        let passed = unit
+            .plans
+            .get(&self.debug.plans, unit, found.code)
+            .and_then(|plan| self.cursor.pass(unit, &plan, plan.has_sibling));
+        if passed.map_err(|error| self.failed(error, found.offset))? {
+            self.depth = found.depth;
+        }
+        Ok(Some(self.place(found.offset)))
+    }
+
+    /// Goes on to the attributes of the next entry below `floor` that is wanted.
+    #[inline]
     fn advance(
         &mut self,
         floor: isize,
         wanted: impl Fn(DwTag, isize) -> bool,
-    ) -> Result<Option<Found<'u>>> {
-        while !self.cursor.is_at_end() {
-            if self.started && self.depth <= floor {
-                return Ok(None);
+    ) -> Result<Option<Found>> {
+        // Nearly all entries are passed over here: what is known of them stays in registers.
+        let (mut cursor, mut depth, max_depth) = (self.cursor, self.depth, self.max_depth);
+        let (mut started, mut unpaid) = (self.started, self.unpaid);
+        let found = loop {
+            if cursor.is_at_end() || (started && depth <= floor) {
+                break Ok(None);
             }
-            if self.unpaid >= STRIDE {
-                self.pay()?;
-            }
-            let found = match self.pass_over(floor, &wanted) {
-                Some(found) => Some(found),
-                None if self.started && self.depth <= floor => return Ok(None),
-                None if self.cursor.is_at_end() => return Ok(None),
-                None if self.unpaid >= STRIDE => continue,
-                None => {
-                    let offset = self.cursor.at;
-                    self.step(offset, &wanted).map_err(|error| self.failed(error, offset))?
+            if unpaid >= STRIDE {
+                if let Err(error) = self.debug.budget.spend(unpaid, ".debug_info") {
+                    break Err(error);
                 }
+                unpaid = 0;
+            }
+            started = true;
+            unpaid += 1;
+            let offset = cursor.at;
+            let code = match cursor.leb() {
+                Ok(0) => {
+                    depth -= 1;
+                    continue;
+                }
+                Ok(code) => code,
+                Err(error) => break Err(self.failed(error, offset)),
             };
-            if let Some(found) = found {
-                self.max_depth = isize::MAX;
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Passes over entries as long as that is simple, and none of them wanted. Gives the one that is.
-    #[inline]
-    fn pass_over(
-        &mut self,
-        floor: isize,
-        wanted: &impl Fn(DwTag, isize) -> bool,
-    ) -> Option<Found<'u>> {
-        let (unit, max_depth) = (self.unit, self.max_depth);
-        let (mut at, mut depth) = (self.cursor.at, self.depth);
-        let mut found = None;
-        // The first one is looked at whatever its depth.
-        let mut is_first = !self.started;
-        while (is_first || depth > floor) && self.unpaid < STRIDE {
-            let Some((code, mut behind)) = self.cursor.code(at) else { break };
-            if code == 0 {
-                depth -= 1;
-            } else {
-                let Some(plan) = unit.plans.made(code) else { break };
-                // What says where its sibling is may take its children along.
-                if plan.has_sibling && (depth >= max_depth || plan.is_closed) {
-                    break;
-                }
-                let Some(len) = plan.len else { break };
-                if depth <= max_depth && wanted(plan.tag, depth) {
-                    found = Some(Found { plan: PlanOf::Unit(plan), offset: at, depth });
-                } else {
-                    behind = behind.saturating_add(len as usize);
-                    if behind > self.cursor.len() {
-                        break;
+            let rare;
+            let plan = match self.unit.plans.made(code) {
+                Some(plan) => plan,
+                None => match self.unit.plans.make(&self.debug.plans, self.unit, code) {
+                    Ok(plan) => {
+                        rare = plan;
+                        &*rare
                     }
-                }
-                depth += isize::from(plan.has_children);
+                    Err(error) => break Err(self.failed(error, offset)),
+                },
+            };
+            let below = depth + isize::from(plan.has_children);
+            if depth <= max_depth && wanted(plan.tag, depth) {
+                let found = Found { code, offset, depth };
+                depth = below;
+                break Ok(Some(found));
             }
-            at = behind;
-            self.unpaid += 1;
-            is_first = false;
-            if found.is_some() {
-                break;
-            }
+            let takes_children = plan.has_sibling && (depth >= max_depth || plan.is_closed);
+            depth = match cursor.pass(self.unit, plan, takes_children) {
+                Ok(true) => depth,
+                Ok(false) => below,
+                Err(error) => break Err(self.failed(error, offset)),
+            };
+        };
+        (self.cursor, self.depth, self.started, self.unpaid) = (cursor, depth, started, unpaid);
+        if let Ok(Some(_)) = found {
+            self.max_depth = isize::MAX;
         }
-        self.started |= !is_first;
-        (self.cursor.at, self.depth) = (at, depth);
         found
     }
 
-    /// Passes over the entry at `offset`, or gives it if it is wanted.
-    fn step(
-        &mut self,
-        offset: usize,
-        wanted: &impl Fn(DwTag, isize) -> bool,
-    ) -> Result<Option<Found<'u>>> {
-        let depth = self.depth;
-        self.started = true;
-        self.unpaid += 1;
-        let code = self.cursor.leb()?;
-        if code == 0 {
-            self.depth -= 1;
-            return Ok(None);
-        }
-        let unit = self.unit;
-        let plan = match unit.plans.made(code) {
-            Some(plan) => PlanOf::Unit(plan),
-            None => PlanOf::Shared(unit.plans.make(&self.debug.plans, unit, code)?),
-        };
-        if depth > self.max_depth || !wanted(plan.tag, depth) {
-            let is_passed = match depth >= self.max_depth || plan.is_closed {
-                true => self.cursor.skip_with_children(unit, &plan)?,
-                false => {
-                    self.cursor.skip_attributes(unit, &plan)?;
-                    false
-                }
-            };
-            self.depth += isize::from(plan.has_children && !is_passed);
-            return Ok(None);
-        }
-        self.depth += isize::from(plan.has_children);
-        Ok(Some(Found { plan, offset, depth }))
-    }
-
     /// Reads the attributes of `found`, at which the walk is.
-    fn read(&mut self, found: &Found<'u>) -> Result<&Entry<'a>> {
+    fn read(&mut self, found: &Found) -> Result<&Entry<'a>> {
         self.entry = Entry::empty(self.place(found.offset));
         self.entry.depth = found.depth;
-        let (debug, unit, entry) = (self.debug, self.unit, &mut self.entry);
-        match self.cursor.read_attributes(debug, unit, &found.plan, entry) {
+        let (debug, unit) = (self.debug, self.unit);
+        let plan = unit.plans.get(&debug.plans, unit, found.code)?;
+        match self.cursor.read_attributes(debug, unit, &plan, &mut self.entry) {
             Ok(()) => Ok(&self.entry),
             Err(error) => Err(self.failed(error, found.offset)),
         }
