@@ -311,7 +311,7 @@ fn cpp() {
             let alias = view.line(&format!("typedef {alias}"));
             assert!(alias.ends_with(" = struct array_n2__data__3_"), "{what}: {alias}");
             let lambda = "func _ZZ4mainENK3__0clEi";
-            assert!(view.has(if is_clang { lambda } else { "func operator__" }), "{what}");
+            assert!(view.has(if is_clang { lambda } else { "func main__operator__" }), "{what}");
             for (text, least) in [
                 ("references became pointers", 10),
                 ("classes have their base classes as anonymous members", 10),

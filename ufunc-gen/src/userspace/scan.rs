@@ -106,12 +106,20 @@ pub(super) enum Target {
     Elsewhere(DieRef),
 }
 
-/// A function, or one of several entries that speak of it.
+/// A parameter of a function.
 #[derive(Clone, Copy)]
-struct LocalFunction {
+struct LocalParam<'a> {
+    name: RawName<'a>,
+    ty: Target,
+}
+
+/// A function, or one of several entries that speak of it. Most are only declared: nobody wants their
+/// names.
+#[derive(Clone, Copy)]
+struct LocalFunction<'a> {
     at: DieRef,
-    name: NameId,
-    linkage_name: NameId,
+    name: RawName<'a>,
+    linkage_name: RawName<'a>,
     /// What is around it, if that is what tells it apart from others.
     scope: NameId,
     external: bool,
@@ -134,10 +142,11 @@ pub(super) struct Scanner<'d, 'a> {
     raw: RawType<'a>,
     locals: Vec<Local>,
     parts: Vec<LocalPart>,
-    functions: Vec<LocalFunction>,
+    functions: Vec<LocalFunction<'a>>,
     /// Parameters of the functions.
-    params: Vec<LocalPart>,
-    functions_by_place: HashMap<DieRef, u32>,
+    params: Vec<LocalParam<'a>>,
+    /// The functions in the order of their places, once that was needed.
+    functions_by_place: Vec<(DieRef, u32)>,
     /// Types by their offsets in the unit.
     by_offset: Offsets,
     states: Vec<State>,
@@ -179,7 +188,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             parts: Vec::new(),
             functions: Vec::new(),
             params: Vec::new(),
-            functions_by_place: HashMap::new(),
+            functions_by_place: Vec::new(),
             by_offset: Offsets::default(),
             states: Vec::new(),
             outer: Vec::new(),
@@ -291,8 +300,6 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 }
                 dw::DW_TAG_GNU_formal_parameter_pack => pack = entry.depth,
                 dw::DW_TAG_subprogram => {
-                    let index = self.functions.len() as u32;
-                    self.functions_by_place.insert(entry.at, index);
                     self.begin_function(unit, &entry, &mut scopes);
                     // A copy has the parameters of what it is a copy of.
                     function = match entry.abstract_origin {
@@ -451,8 +458,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
         };
         self.functions.push(LocalFunction {
             at: entry.at,
-            name: self.store.names.id(entry.name),
-            linkage_name: self.store.names.id(entry.linkage_name),
+            name: entry.name,
+            linkage_name: entry.linkage_name,
             scope,
             external: entry.external,
             has_code: self.debug.has_code(unit, entry),
@@ -467,9 +474,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
     /// Takes note of a parameter of the function that was begun last.
     fn add_parameter(&mut self, name: RawName<'a>, ty: Option<DieRef>) {
         let Some(function) = self.functions.last_mut() else { return };
-        let name = self.store.names.id(name);
         let ty = self.place.target(ty);
-        self.params.push(LocalPart { name, ty, values: [0; 2] });
+        self.params.push(LocalParam { name, ty });
         function.params.1 = self.params.len() as u32;
     }
 
@@ -692,7 +698,11 @@ impl<'d, 'a> Scanner<'d, 'a> {
         draft.begin(head);
         for part in local.parts.0 as usize..local.parts.1 as usize {
             let LocalPart { name, ty, values } = self.parts[part];
-            let ty = self.reference(ty);
+            // Values of enumerations have no type.
+            let ty = match ty {
+                Target::Void => Packed::VOID,
+                ty => self.reference(ty),
+            };
             draft.push(Part { name, ty, values });
         }
         let id = match (self.stack.len() == others, local.kind) {
@@ -738,6 +748,17 @@ impl<'d, 'a> Scanner<'d, 'a> {
         target.unpack()
     }
 
+    /// What the entry at `place` says of a function.
+    fn function_at(&mut self, place: DieRef) -> Option<LocalFunction<'a>> {
+        if self.functions_by_place.is_empty() {
+            let places = self.functions.iter().map(|function| function.at).zip(0..);
+            self.functions_by_place.extend(places);
+            self.functions_by_place.sort_unstable();
+        }
+        let found = self.functions_by_place.binary_search_by_key(&place, |&(at, _)| at).ok()?;
+        self.functions.get(self.functions_by_place[found].1 as usize).copied()
+    }
+
     /// Puts the function `index`, which has code, into the store; `None` if another unit has what
     /// its source says.
     fn function(&mut self, index: usize) -> Option<RecordId> {
@@ -747,12 +768,11 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let mut at = whole;
         for _ in 0..MAX_CHAIN {
             let Some(origin) = at.origin else { break };
-            let &next = self.functions_by_place.get(&origin)?;
-            let next = self.functions[next as usize];
-            if whole.name == 0 {
+            let next = self.function_at(origin)?;
+            if whole.name.is_empty() {
                 (whole.scope, whole.name) = (next.scope, next.name);
             }
-            if whole.linkage_name == 0 {
+            if whole.linkage_name.is_empty() {
                 whole.linkage_name = next.linkage_name;
             }
             whole.external |= next.external;
@@ -762,9 +782,12 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             at = next;
         }
-        let symbol = match whole.linkage_name {
-            0 => self.store.names.join(whole.scope, whole.name),
-            linkage_name => linkage_name,
+        let symbol = match whole.linkage_name.is_empty() {
+            true => {
+                let name = self.store.names.id(whole.name);
+                self.store.names.join(whole.scope, name)
+            }
+            false => self.store.names.id(whole.linkage_name),
         };
         if symbol == 0 {
             return None;
@@ -781,7 +804,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let kind = kind::FUNC_PROTO as u8;
         draft.begin(Head { kind, detail, name: 0, size: 0, target });
         for (number, param) in params.enumerate() {
-            let LocalPart { name, ty, values } = self.params[param];
+            let LocalParam { name, ty } = self.params[param];
+            let name = self.store.names.id(name);
             if !is_passed(&self.store.names, name, symbol) {
                 continue;
             }
@@ -790,7 +814,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 0 => self.store.names.parameter(number),
                 name => name,
             };
-            draft.push(Part { name, ty, values });
+            draft.push(Part { name, ty, values: [0; 2] });
         }
         let prototype = self.store.intern(&draft, (at.at, 1), Rules::default());
         let detail = u8::from(whole.external);
