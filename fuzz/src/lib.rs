@@ -209,11 +209,12 @@ pub fn merge(data: &[u8]) {
             }
         }
         let merged = merge::merge(input("base", base, Before::Nothing)?, inputs, &settings)?;
-        let raw = Raw::parse(&merged.bytes).expect("what was merged can be read");
+        let bytes = merged.btf.to_bytes();
+        let raw = Raw::parse(&bytes).expect("what was merged can be read");
         assert_eq!(raw.len(), merged.types);
         let stand_alone = matches!(options >> 3 & 3, 0 | 3);
         if stand_alone && all.iter().all(|bytes| is_sound(bytes)) {
-            let sound = sound_types(&merged.bytes);
+            let sound = sound_types(&bytes);
             assert!(sound.is_ok(), "sound types that are merged stay sound: {sound:?}");
         }
         Ok(())

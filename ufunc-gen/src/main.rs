@@ -7,8 +7,10 @@ mod list;
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
@@ -47,31 +49,51 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<ExitCode> {
     match (&cli.command, &cli.host) {
         (Some(Command::List { host, json }), _) => {
-            with_module(host, true, |_, module| list(host, module, *json))
+            with_module(host, Purpose::Table, |_, module, names| list(module, names, *json))
         }
         (Some(Command::Policy { host, output }), _) => propose(host, output.as_deref()),
         (Some(Command::Ko(args)), _) => command::ko::run(args),
         (Some(Command::Btf(args)), _) => command::btf::run(args),
         (Some(Command::Header(args)), _) => command::header::run(args),
         (Some(Command::Merge(args)), _) => command::merge::run(args),
-        (None, Some(args)) => with_module(args, false, |host, module| {
-            check_names(args, module)?;
+        (None, Some(args)) => with_module(args, Purpose::Source, |host, module, names| {
+            names?;
             write_module(cli, host, module)
         }),
         (None, None) => anyhow::bail!("no application was given; see ufunc-gen --help"),
     }
 }
 
-/// Reads the application, chooses what it lends, and hands over the module that declares that.
-/// What was chosen is said on standard error, as far as no table (`in_table`) is about to show it.
+/// What a module is wanted for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A table of what it lends.
+    Table,
+    /// Its source.
+    Source,
+    /// Its object file, for a kernel whose names are looked at elsewhere.
+    Object,
+}
+
+/// Reads the application, chooses what it lends, and hands over the module that declares that, and
+/// whether the kernel has functions of the same names. What was chosen is said on standard error, as
+/// far as no table is about to show it.
 fn with_module<T>(
     args: &HostArgs,
-    in_table: bool,
-    then: impl FnOnce(&Host<'_>, &Module<'_>) -> Result<T>,
+    purpose: Purpose,
+    then: impl FnOnce(&Host<'_>, &Module<'_>, Result<()>) -> Result<T>,
 ) -> Result<T> {
     with_chosen(args, |host, debug, chosen| {
-        tell(&chosen, args.verbose, in_table);
-        then(host, &Module::new(host, debug, chosen.ufuncs)?)
+        tell(&chosen, args.verbose, purpose == Purpose::Table);
+        let names: Vec<_> = chosen.ufuncs.iter().map(|ufunc| ufunc.kfunc.clone()).collect();
+        let (module, names) = both(
+            || Module::new(host, debug, chosen.ufuncs),
+            || match purpose {
+                Purpose::Object => Ok(()),
+                Purpose::Table | Purpose::Source => check_names(args, &names),
+            },
+        );
+        then(host, &module?, names)
     })
 }
 
@@ -87,8 +109,8 @@ fn with_chosen<T>(
     let files = DebugFiles::find(&host, &search)?;
     let sections = files.load()?;
     let split = SplitFiles::find(&host, &files, &search, &sections)?;
-    let debug = DebugInfo::new(&sections, &split)?;
-    let symbols = files.functions(&host)?;
+    let (debug, symbols) = both(|| DebugInfo::new(&sections, &split), || files.functions(&host));
+    let (debug, symbols) = (debug?, symbols?);
     let chosen = ufunc::choose(&host, &symbols, &debug, &choice(args)?)?;
     then(&host, &debug, chosen)
 }
@@ -110,10 +132,18 @@ fn propose(args: &HostArgs, output: Option<&Path>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The results of both, at the same time.
+fn both<A, B: Send>(one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        (one(), other.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
 /// Shows what would be lent.
-fn list(args: &HostArgs, module: &Module<'_>, json: bool) -> Result<ExitCode> {
+fn list(module: &Module<'_>, names: Result<()>, json: bool) -> Result<ExitCode> {
     // What generation would stumble over is worth knowing, and no reason to show nothing.
-    check_names(args, module).unwrap_or_else(|error| complain(&format!("{error:#}")));
+    names.unwrap_or_else(|error| complain(&format!("{error:#}")));
     output::write_stdout(&list::table(module, json)?)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -143,12 +173,12 @@ fn choice(args: &HostArgs) -> Result<Choice> {
     })
 }
 
-/// Fails if the kernel has functions called like those of `module`.
-fn check_names(args: &HostArgs, module: &Module<'_>) -> Result<()> {
+/// Fails if the kernel has functions called `names`.
+fn check_names(args: &HostArgs, names: &[String]) -> Result<()> {
     let Some(vmlinux) = args.vmlinux.clone().or_else(collision::running_kernel) else {
         return Ok(());
     };
-    collision::check(&vmlinux, module.kfuncs.iter().map(|kfunc| kfunc.ufunc.kfunc.as_str()))
+    collision::check(&vmlinux, names.iter().map(String::as_str))
 }
 
 fn write_module(cli: &Cli, host: &Host<'_>, module: &Module<'_>) -> Result<ExitCode> {

@@ -2,7 +2,7 @@
 //! Writing results so that nobody ever sees half of one.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -14,10 +14,20 @@ use similar::{ChangeTag, TextDiff};
 /// place. A link's target is written, and the link stays.
 pub fn write_file(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
     let contents = contents.as_ref();
+    write_file_by(path, contents.len(), |file| file.write_all(contents))
+}
+
+/// The same for `len` bytes that `write` writes.
+pub fn write_file_by(
+    path: &Path,
+    len: usize,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<()> {
     let context = || format!("failed to write {}", path.display());
     // A device or pipe cannot be replaced, and must not be.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return through_pipe(fs::write(path, contents)).with_context(context);
+        let written = File::create(path).and_then(|mut file| write(&mut file));
+        return through_pipe(written).with_context(context);
     }
     let target = fs::canonicalize(path);
     let target = target.as_deref().unwrap_or(path);
@@ -28,10 +38,9 @@ pub fn write_file(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
     // Writing past it would end the process, and leave the unfinished file behind.
     let limit = getrlimit(Resource::Fsize).current;
     ensure!(
-        limit.is_none_or(|limit| contents.len() as u64 <= limit),
-        "{}: {} bytes are more than a file may have (ulimit -f)",
-        context(),
-        contents.len()
+        limit.is_none_or(|limit| len as u64 <= limit),
+        "{}: {len} bytes are more than a file may have (ulimit -f)",
+        context()
     );
     let mut file = tempfile::Builder::new()
         .prefix(".ufunc-gen.")
@@ -39,7 +48,7 @@ pub fn write_file(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
         .tempfile_in(folder)
         .with_context(context)?;
     // Not synced, as compilers do not either: to wait for the disk takes longer than the rest.
-    file.write_all(contents).with_context(context)?;
+    write(file.as_file_mut()).with_context(context)?;
     file.persist(target).map_err(|error| error.error).with_context(context)?;
     Ok(())
 }

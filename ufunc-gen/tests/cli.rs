@@ -10,15 +10,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Lab, app, generate, run, tool, ufunc_gen};
-
-const PAIR: &str = r#"
-struct thing { int n; };
-static struct thing only;
-struct thing *thing_new(int n) { only.n = n; return &only; }
-void thing_free(struct thing *t) { t->n = 0; }
-int main(void) { thing_free(thing_new(1)); return 0; }
-"#;
+use common::{Lab, PAIR, app, generate, run, tool, ufunc_gen};
 
 const ANNOTATED: &str = r#"
 #include "ufunc.h"

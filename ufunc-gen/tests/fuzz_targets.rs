@@ -156,22 +156,10 @@ fn change(bytes: &mut [u8], at: usize, random: &mut Random) {
 
 /// Changes a few bytes of an ELF file, most of them where debug information is, or cuts it off.
 fn in_debug_information(inputs: &Inputs, input: usize, random: &mut Random) -> Vec<u8> {
-    const READ: [&str; 10] = [
-        ".debug_info",
-        ".debug_info",
-        ".debug_info",
-        ".debug_abbrev",
-        ".debug_abbrev",
-        ".debug_str",
-        ".debug_line",
-        ".debug_types",
-        ".rela.debug_info",
-        ".symtab",
-    ];
     let mut bytes = inputs[input].1.clone();
     let sections = sections(&bytes);
     for _ in 0..1 + random.below(4) {
-        let wanted = READ[random.below(READ.len())];
+        let wanted = random.read_section();
         let found = sections.iter().find(|(name, _)| name.trim_end_matches(".dwo") == wanted);
         let place = match found {
             Some((_, range)) if random.below(12) > 0 => range.clone(),

@@ -485,20 +485,6 @@ fn real_apps() -> Vec<Vec<u8>> {
 
 /// Damages a few bytes of `app`, most of them where they are read.
 fn mutate(app: &[u8], random: &mut Random) -> Vec<u8> {
-    const READ: [&str; 12] = [
-        ".debug_info",
-        ".debug_info",
-        ".debug_info",
-        ".debug_abbrev",
-        ".debug_abbrev",
-        ".debug_str",
-        ".debug_line",
-        ".debug_line_str",
-        ".note.gnu.build-id",
-        ".note.ufunc",
-        ".symtab",
-        ".strtab",
-    ];
     let mut bytes = app.to_vec();
     let sections = sections(app);
     let headers = u64::from_le_bytes(app[40..48].try_into().unwrap()) as usize;
@@ -507,7 +493,7 @@ fn mutate(app: &[u8], random: &mut Random) -> Vec<u8> {
             0 => 0..64,
             1 | 2 => headers..app.len(),
             _ => {
-                let wanted = READ[random.below(READ.len())];
+                let wanted = random.read_section();
                 let found = sections.iter().find(|(name, _)| name == wanted);
                 found.map_or(0..app.len(), |(_, range)| range.clone())
             }

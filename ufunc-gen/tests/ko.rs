@@ -16,18 +16,10 @@ use std::fs;
 use std::path::Path;
 
 use common::library::with_module;
-use common::{Lab, Random, app, generate, seed, tool};
+use common::{Lab, PAIR, Random, app, generate, seed, tool};
 use fake_kernel::{FakeKernel, VERMAGIC, kernel};
 use ufunc_gen::elf::HostFile;
 use ufunc_gen::module::object::{self as module_object, Arch, Kernel};
-
-const PAIR: &str = r#"
-struct thing { int n; };
-static struct thing only;
-struct thing *thing_new(int n) { only.n = n; return &only; }
-void thing_free(struct thing *t) { t->n = 0; }
-int main(void) { thing_free(thing_new(1)); return 0; }
-"#;
 
 /// The module of the application at `app` for `kernel`.
 fn build(app: &Path, kernel: &Kernel) -> Vec<u8> {

@@ -19,6 +19,7 @@ use std::process::Command;
 
 use ufunc_gen::btf::Type;
 
+use common::dwarf::Dwarf;
 use common::kernel::accepted;
 use common::{Lab, generate, run, tool};
 use probe::Probe;
@@ -310,7 +311,7 @@ fn cpp() {
             let alias = view.line(&format!("typedef {alias}"));
             assert!(alias.ends_with(" = struct array_n2__data__3_"), "{what}: {alias}");
             let lambda = "func _ZZ4mainENK3__0clEi";
-            assert!(view.has(if is_clang { lambda } else { "func operator__" }), "{what}");
+            assert!(view.has(if is_clang { lambda } else { "func main__operator__" }), "{what}");
             for (text, least) in [
                 ("references became pointers", 10),
                 ("classes have their base classes as anonymous members", 10),
@@ -336,27 +337,76 @@ fn cpp() {
 }
 
 /// Arrays of some languages begin with 1 unless they say otherwise: `integer list(3)` is said to end
-/// with 3, and that is all.
+/// with 3, and that is all. And those of Fortran have the dimension first that C has last.
 #[test]
 fn first_index() {
     let lab = Lab::new();
     lab.write(
         "app.c",
-        "struct list { int numbers[3]; } list;\nint main(void) { return list.numbers[0]; }\n",
+        "struct list { int numbers[3]; } list;\nstruct grid { int numbers[2][3]; } grid;\n\
+         int main(void) { return list.numbers[0] + grid.numbers[0][0]; }\n",
     );
     tool(lab.folder(), "gcc", &["-g", "-gdwarf-5", "-dA", "-S", "-o", "app.s", "app.c"]);
     let assembly = fs::read_to_string(lab.path("app.s")).unwrap();
     // C is told to end with 2.
     let is_language = |line: &&str| line.ends_with("# DW_AT_language");
     let language = assembly.lines().find(is_language).expect("gcc says the language");
-    for (code, count) in [("0x1d", 3), ("0x8", 2), ("0xd", 2), ("0x1c", 3)] {
+    for (code, count, grid) in
+        [("0x1d", 3, "[2][3]"), ("0x8", 2, "[2][1]"), ("0xd", 2, "[1][2]"), ("0x1c", 3, "[2][3]")]
+    {
         let other = assembly.replace(language, &format!("\t.byte\t{code}"));
         lab.write("other.s", other);
         tool(lab.folder(), "gcc", &["-o", "other", "other.s"]);
         let (btf, _) = btf(&lab, &lab.path("other"));
         let list = View::of(&btf).line("struct list");
         assert_eq!(list, format!("struct list size 12 {{numbers@0 [{count}]int}}"), "{code}");
+        let found = View::of(&btf).line("struct grid");
+        assert_eq!(found, format!("struct grid size 24 {{numbers@0 {grid}int}}"), "{code}");
     }
+}
+
+/// In Go a field can be a function, which is a pointer to it.
+#[test]
+fn values_of_functions() {
+    let mut dwarf = Dwarf::default();
+    dwarf.unit();
+    let int = dwarf.int();
+    let function = dwarf.here();
+    dwarf.open(29).uleb(8).word(int).open(27).word(int).close(1);
+    dwarf.structure("server", 16);
+    dwarf.member("count", int, 0).member("handle", function, 8).close(1);
+    dwarf.end();
+    let lab = Lab::new();
+    lab.write("app", dwarf.elf());
+    let (btf, said) = btf(&lab, &lab.path("app"));
+    let server = View::of(&btf).line("struct server");
+    assert_eq!(server, "struct server size 16 {count@0 int; handle@64 *fn( int) int}");
+    assert_eq!(counted("Go", &said, "functions that have a size became pointers to functions"), 1);
+}
+
+/// What a member has for a type is nowhere, or is no type: the other members, and types, are there.
+#[test]
+fn types_that_are_missing() {
+    let mut dwarf = Dwarf::default();
+    dwarf.unit();
+    let int = dwarf.int();
+    dwarf.open(9).name("e").uleb(4);
+    let value = dwarf.here();
+    dwarf.open(10).name("V").byte(1).close(1);
+    let nothing = dwarf.pointer(value);
+    dwarf.structure("s", 24);
+    // The signature of no type unit.
+    dwarf.open(18).name("unit").word(1).word(2);
+    dwarf.member("value", value, 8).member("count", int, 12).member("nothing", nothing, 16);
+    dwarf.close(1).end();
+    let lab = Lab::new();
+    lab.write("app", dwarf.elf());
+    let (btf, said) = btf(&lab, &lab.path("app"));
+    let view = View::of(&btf);
+    assert_eq!(view.line("struct s"), "struct s size 24 {count@96 int; nothing@128 *void}");
+    assert_eq!(view.line("enum e"), "enum e size 4 {V=1}");
+    let text = "types became void that are not where they should be";
+    assert_eq!(counted("what is missing", &said, text), 2);
 }
 
 const RUST: &[&str] = &[

@@ -113,6 +113,33 @@ fn a_pair_over_a_struct_that_files_define_differently_is_left_out() {
     assert!(output.stdout.contains("fn fine_new()"), "{}", output.stdout);
 }
 
+/// Structs are the same only if all that they lead to is: here what the list's elements point to differs,
+/// and of the other list all is the same but what the one file only declares.
+#[test]
+fn a_difference_far_from_the_struct_is_seen() {
+    let list = "#include <stdlib.h>\nstruct item { struct value *value; struct item *next; };\n\
+        struct list { struct item *first; int count; };\n\
+        struct node { struct leaf *leaf; struct node *next; };\n\
+        struct tree { struct node *root; void *data; };\n";
+    let one = format!(
+        "struct value {{ long number; }};\n{list}\
+         struct list *list_new(void) {{ return calloc(1, sizeof(struct list)); }}\n\
+         struct tree *tree_new(void) {{ return calloc(1, sizeof(struct tree)); }}\n"
+    );
+    let two = format!(
+        "struct value {{ int number; int more; }};\nstruct leaf {{ int color; }};\n{list}\
+         void list_free(struct list *l) {{ free(l->first->value); free(l); }}\n\
+         void tree_free(struct tree *t) {{ t->root->leaf->color = 1; free(t); }}\n\
+         int main(void) {{ return 0; }}\n"
+    );
+    let lab = Lab::new();
+    let app = lab.build_files("gcc", &["-g"], &[("one.c", &one), ("two.c", &two)]);
+    let output = generate(&[app.as_os_str(), "-v".as_ref()]).ok();
+    assert!(output.stderr.contains("list_new"), "{}", output.stderr);
+    assert!(!output.stdout.contains("list_new"), "{}", output.stdout);
+    assert!(output.stdout.contains("fn tree_new()"), "{}", output.stdout);
+}
+
 /// For a pointer to a struct of mere numbers the verifier takes any memory of its size, so an
 /// extension could pass its stack to a function that expects an object of the application's.
 #[test]

@@ -2,6 +2,7 @@
 //! Writing BTF.
 
 use std::hash::BuildHasher as _;
+use std::ptr;
 
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -71,6 +72,35 @@ impl Strings {
     }
 }
 
+/// The names of types as they are added to a string section. The same one is mostly in the same place
+/// of memory each time, where it is found without a look at its letters.
+struct Names<'a> {
+    all: Strings,
+    /// Some of those that were added last, with their offsets.
+    recent: Vec<(&'a str, u32)>,
+}
+
+impl<'a> Names<'a> {
+    const RECENT: usize = 1 << 12;
+
+    fn new(base_len: u32) -> Self {
+        Names { all: Strings::new(base_len), recent: vec![("", 0); Self::RECENT] }
+    }
+
+    /// Offset of `name`, which is added if it is new.
+    fn add(&mut self, name: &'a str) -> Result<u32> {
+        let address = name.as_ptr().addr();
+        let place = (address ^ address >> 12) % Self::RECENT;
+        let (known, offset) = self.recent[place];
+        if ptr::eq(known, name) {
+            return Ok(offset);
+        }
+        let offset = self.all.add(name)?;
+        self.recent[place] = (name, offset);
+        Ok(offset)
+    }
+}
+
 /// The string that begins at `at`.
 fn string_at(bytes: &[u8], at: u32) -> &[u8] {
     let rest = &bytes[at as usize..];
@@ -96,13 +126,13 @@ impl Encoded {
         types: impl IntoIterator<Item = &'a Type<'a>>,
         base_strings_len: u32,
     ) -> Result<Self> {
-        let mut strings = Strings::new(base_strings_len);
+        let mut strings = Names::new(base_strings_len);
         let (mut words, mut ends) = (Vec::new(), Vec::new());
         for ty in types {
             add_words(&mut words, ty, &mut strings)?;
             ends.push(words.len());
         }
-        Ok(Encoded { words, ends, strings: strings.into_bytes() })
+        Ok(Encoded { words, ends, strings: strings.all.into_bytes() })
     }
 
     /// The words of each type, in order.
@@ -143,7 +173,7 @@ impl Encoded {
 }
 
 /// Adds the words of one type: `struct btf_type` and what follows it.
-fn add_words(words: &mut Vec<u32>, ty: &Type<'_>, strings: &mut Strings) -> Result<()> {
+fn add_words<'a>(words: &mut Vec<u32>, ty: &'a Type<'_>, strings: &mut Names<'a>) -> Result<()> {
     let name = match ty {
         // Restrict, const and their like have no names; tags keep theirs in the same field.
         _ if ty.name().is_empty() => 0,
@@ -221,7 +251,11 @@ fn add_words(words: &mut Vec<u32>, ty: &Type<'_>, strings: &mut Strings) -> Resu
 }
 
 /// Writes the members to `tail`; says whether their offsets carry bit-field sizes (`kind_flag`).
-fn members(composite: &Composite<'_>, strings: &mut Strings, tail: &mut Vec<u32>) -> Result<bool> {
+fn members<'a>(
+    composite: &'a Composite<'_>,
+    strings: &mut Names<'a>,
+    tail: &mut Vec<u32>,
+) -> Result<bool> {
     let flag = composite.members.iter().any(|member| member.bitfield_size != 0);
     for member in &composite.members {
         ensure!(

@@ -3,6 +3,7 @@
 //! time to look at each. The input is not trusted.
 
 use std::borrow::Cow;
+use std::io;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -170,24 +171,58 @@ pub(super) fn for_each_slot<E>(
     Ok(())
 }
 
-/// BTF of the sections `types`, words in the machine's byte order, and `strings`, little-endian.
-pub(super) fn assemble(types: &[u32], strings: &[u8]) -> Result<Vec<u8>> {
-    let len = |what: &str, len: usize| {
-        u32::try_from(len).with_context(|| format!("the {what} need more than 4 GiB"))
-    };
-    let types_len = len("types", types.len() * 4)?;
-    let strings_len = len("names", strings.len())?;
-    let magic_version_flags = u32::from(MAGIC) | u32::from(VERSION) << 16;
-    let header = [magic_version_flags, HEADER_LEN, 0, types_len, types_len, strings_len];
-    let words_len = 4 * (header.len() + types.len());
-    let mut bytes = Vec::with_capacity(words_len + strings.len());
-    bytes.resize(words_len, 0);
-    let (places, _) = bytes.as_chunks_mut();
-    for (place, word) in places.iter_mut().zip(header.iter().chain(types)) {
-        *place = word.to_le_bytes();
+/// BTF whose parts are put together where it is written: a kernel's are megabytes.
+#[derive(Debug)]
+pub struct Assembled {
+    header: [u32; 6],
+    types: Vec<u32>,
+    strings: Vec<u8>,
+}
+
+impl Assembled {
+    /// Words that are written at a time.
+    const PIECE: usize = 1 << 14;
+
+    /// That of the words of types, and the string section.
+    pub(super) fn new(types: Vec<u32>, strings: Vec<u8>) -> Result<Self> {
+        let len = |what: &str, len: usize| {
+            u32::try_from(len).with_context(|| format!("the {what} need more than 4 GiB"))
+        };
+        let types_len = len("types", types.len() * 4)?;
+        let strings_len = len("names", strings.len())?;
+        let magic_version_flags = u32::from(MAGIC) | u32::from(VERSION) << 16;
+        let header = [magic_version_flags, HEADER_LEN, 0, types_len, types_len, strings_len];
+        Ok(Assembled { header, types, strings })
     }
-    bytes.extend_from_slice(strings);
-    Ok(bytes)
+
+    /// How many bytes there are.
+    #[expect(clippy::len_without_is_empty, reason = "there is a header at least")]
+    pub fn len(&self) -> usize {
+        4 * (self.header.len() + self.types.len()) + self.strings.len()
+    }
+
+    /// Writes it, little-endian, to `out`.
+    pub fn write(&self, out: &mut (impl io::Write + ?Sized)) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(4 * Self::PIECE);
+        for words in std::iter::once(&self.header[..]).chain(self.types.chunks(Self::PIECE)) {
+            bytes.clear();
+            bytes.resize(4 * words.len(), 0);
+            let (places, _) = bytes.as_chunks_mut();
+            for (place, word) in places.iter_mut().zip(words) {
+                *place = word.to_le_bytes();
+            }
+            out.write_all(&bytes)?;
+        }
+        out.write_all(&self.strings)
+    }
+
+    /// All of it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.len());
+        // Nothing but a lack of memory keeps a list from growing, and that ends the process.
+        let _ = self.write(&mut bytes);
+        bytes
+    }
 }
 
 #[cfg(test)]
@@ -224,7 +259,8 @@ mod tests {
         let raw = Raw::parse(&bytes).unwrap();
         assert_eq!(raw.len(), 3);
         assert_eq!(raw.ty(2), [0, 2 << 24, 2]);
-        assert_eq!(assemble(&raw.words, &raw.strings).unwrap(), bytes);
+        let again = Assembled::new(raw.words, raw.strings.into_owned()).unwrap();
+        assert_eq!((again.to_bytes(), again.len()), (bytes.clone(), bytes.len()));
     }
 
     #[test]

@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::btf::decode::Btf;
     use crate::btf::encode::Encoded;
+    use crate::btf::raw::Assembled;
     use crate::btf::{Type, TypeId};
 
     fn float(name: &'static str, size: u32) -> Type<'static> {
@@ -80,7 +81,7 @@ mod tests {
         let own = Encoded::new(types, base.strings.len() as u32)?;
         let (base, own) = (base.to_bytes()?, own.to_bytes()?);
         let whole = alone(&Raw::parse(&base)?, &Raw::parse(&own)?)?;
-        let bytes = super::super::raw::assemble(&whole.words, &whole.strings)?;
+        let bytes = Assembled::new(whole.words, whole.strings.into_owned())?.to_bytes();
         let bytes: &'static [u8] = bytes.leak();
         Btf::parse(bytes)?.types().map(|item| Ok(item?.1)).collect()
     }

@@ -12,7 +12,7 @@ use ufunc_gen::module::{Module, collision};
 use ufunc_gen::output;
 
 use crate::args::HostArgs;
-use crate::{complain, with_module};
+use crate::{Purpose, complain, with_module};
 
 /// Write the kernel module itself, for one kernel: no compiler, no headers, no Rust in the kernel
 ///
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &KoArgs) -> Result<ExitCode> {
         "a module is not written to a terminal; name a file with --output, or redirect standard output"
     );
     object::check_name(&args.name)?;
-    let bytes = with_module(&args.host, false, |_, module| make(args, module))?;
+    let bytes = with_module(&args.host, Purpose::Object, |_, module, _| make(args, module))?;
     match output {
         Some(path) => output::write_file(path, &bytes)?,
         None => output::write_stdout(&bytes)?,

@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use ufunc_gen::btf::merge::{self, Ambiguous, Before, Conflict, Input, Merged, Options, Prefer};
-use ufunc_gen::btf::raw::Raw;
+use ufunc_gen::btf::raw::{Raw, is_btf};
 use ufunc_gen::btf::source::Source;
 use ufunc_gen::btf::split;
+use ufunc_gen::elf::{FileBytes, HostFile};
 use ufunc_gen::output;
 
 use crate::complain;
@@ -118,19 +119,29 @@ libbpf resolves a program's relocations against it with:
 struct Loaded {
     label: String,
     stem: String,
-    source: Source,
+    btf: FileBytes,
+    /// What it continues, if it says so itself.
+    distilled: Option<Vec<u8>>,
 }
 
 impl Loaded {
     fn read(path: &Path) -> Result<Self> {
         let label = path.display().to_string();
-        let source = Source::read(path).with_context(|| format!("failed to read {label}"))?;
+        let (btf, distilled) = match HostFile::open(path) {
+            // The kernel's own types need not be copied.
+            Ok(file) if is_btf(file.bytes()) => (FileBytes::Mapped(file), None),
+            _ => {
+                let source = Source::read(path);
+                let source = source.with_context(|| format!("failed to read {label}"))?;
+                (FileBytes::Read(source.btf), source.base)
+            }
+        };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Loaded { label, stem, source })
+        Ok(Loaded { label, stem, btf, distilled })
     }
 
     fn parse(&self) -> Result<Raw<'_>> {
-        Raw::parse(&self.source.btf).with_context(|| format!("failed to read {}", self.label))
+        Raw::parse(&self.btf).with_context(|| format!("failed to read {}", self.label))
     }
 
     /// Its types. Of BTF that continues another it is `continued` that it continues, or BASE if that
@@ -138,7 +149,7 @@ impl Loaded {
     fn input(&self, is_base: bool, continued: Option<&Loaded>) -> Result<Input<'_>> {
         let mut btf = self.parse()?;
         let before =
-            match (&self.source.base, continued) {
+            match (&self.distilled, continued) {
                 (Some(base), _) => Before::Distilled(Raw::parse(base).with_context(|| {
                     format!("failed to read the distilled base of {}", self.label)
                 })?),
@@ -189,8 +200,10 @@ pub(crate) fn run(args: &MergeArgs) -> Result<ExitCode> {
         bail!("{} conflicts and --prefer error: nothing was written", merged.conflicts.len());
     }
     match output {
-        Some(path) => output::write_file(path, &merged.bytes)?,
-        None => output::write_stdout(&merged.bytes)?,
+        Some(path) => {
+            output::write_file_by(path, merged.btf.len(), |file| merged.btf.write(file))?;
+        }
+        None => output::write_stdout(merged.btf.to_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }

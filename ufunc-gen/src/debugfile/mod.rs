@@ -26,7 +26,7 @@ mod image;
 pub(crate) mod layout;
 mod link;
 mod package;
-mod parallel;
+pub(crate) mod parallel;
 mod relocate;
 pub mod sections;
 

@@ -14,7 +14,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use super::entry::{Attributes, DieRef, Entry, RawName};
 use super::raw::RawType;
 use super::scope::{Scopes, is_namespace, is_scope};
-use super::{DebugInfo, Unit, Walk};
+use super::{Brief, DebugInfo, Unit, Walk};
 use crate::ident::btf_name;
 
 /// How many lists the definitions are shared out among, by hashes of their names: looking through
@@ -320,6 +320,18 @@ impl<'a> DebugInfo<'a> {
         Ok(())
     }
 
+    /// Adds `entry`, which stands in the file's scope and completes no declaration, to `found` if it
+    /// defines a type.
+    pub(super) fn note_plain_definition(&self, entry: &Brief<'a>, found: &mut Places) {
+        if let Some(class) = TagClass::of(entry.tag)
+            && !entry.declares
+            && let Some(name) = entry.name.text()
+        {
+            let definitions = self.definitions.get_or_init(Definitions::default);
+            found.add(definitions.hash(&(class, btf_name(name))), entry.at);
+        }
+    }
+
     /// Adds to `found` the definitions in one unit, outside of functions, whose tags are `wanted`.
     fn definitions_in(
         &self,
@@ -438,16 +450,16 @@ impl<'a> DebugInfo<'a> {
         let (mut spelling, mut at) = (Vec::new(), die);
         while spelling.len() < MAX_SPELLING {
             let Some(die) = at else { break };
-            let (_, entry) = self.die(die)?;
-            if !is_layer(entry.tag) {
+            let (tag, name, ty, completes) = self.spelled(die)?;
+            if !is_layer(tag) {
                 // A name that is that of a declaration is not compared here: no tag is like null.
-                let is_borrowed = entry.name.is_missing() && entry.specification.is_some();
-                let tag = if is_borrowed { gimli::DW_TAG_null } else { entry.tag };
-                spelling.push((tag, entry.name));
+                let is_borrowed = name.is_missing() && completes;
+                let tag = if is_borrowed { gimli::DW_TAG_null } else { tag };
+                spelling.push((tag, name));
                 break;
             }
-            spelling.push((entry.tag, RawName::default()));
-            at = entry.ty;
+            spelling.push((tag, RawName::default()));
+            at = ty;
         }
         Ok(spelling)
     }
@@ -471,18 +483,18 @@ impl<'a> DebugInfo<'a> {
         let mut at = die;
         for (place, (tag, name)) in spelling.iter().enumerate() {
             let Some(die) = at else { return Ok(false) };
-            let (_, entry) = self.die(die)?;
+            let (other_tag, other_name, ty, completes) = self.spelled(die)?;
             let is_end = !is_layer(*tag);
-            if entry.tag != *tag || (is_end && !is_same_name(entry.name, *name)) {
+            if other_tag != *tag || (is_end && !is_same_name(other_name, *name)) {
                 return Ok(false);
             }
             if is_end {
-                return Ok(!name.is_missing() || entry.specification.is_none());
+                return Ok(!name.is_missing() || !completes);
             }
             if place + 1 == MAX_SPELLING {
                 return Ok(false);
             }
-            at = entry.ty;
+            at = ty;
         }
         Ok(at.is_none())
     }
@@ -492,7 +504,7 @@ impl<'a> DebugInfo<'a> {
 const MAX_SPELLING: usize = 16;
 
 /// Whether a type with that tag puts something around another one where C spells it.
-fn is_layer(tag: DwTag) -> bool {
+pub(super) fn is_layer(tag: DwTag) -> bool {
     matches!(
         tag,
         gimli::DW_TAG_pointer_type
@@ -507,7 +519,7 @@ fn is_layer(tag: DwTag) -> bool {
 }
 
 /// Whether two names are the same. Where the linker has merged strings they are at one place.
-fn is_same_name(one: RawName<'_>, other: RawName<'_>) -> bool {
+pub(super) fn is_same_name(one: RawName<'_>, other: RawName<'_>) -> bool {
     let is_same_place = one.address() == other.address() && !one.is_missing();
     is_same_place || one.bytes() == other.bytes()
 }

@@ -33,6 +33,8 @@ impl Default for DieRef {
 
 impl DieRef {
     const SECTION_SHIFT: u32 = 48;
+    /// Behind all others.
+    pub(crate) const MAX: Self = DieRef(NonZeroU64::MAX);
     /// Most sections that entries can be in.
     pub(super) const MAX_SECTIONS: usize = (1 << 16) - 2;
     /// Largest offset in a section.
@@ -67,6 +69,11 @@ impl<'a> RawName<'a> {
         RawName(bytes)
     }
 
+    /// The string that `section` begins with.
+    pub(super) fn at(section: &'a [u8]) -> Self {
+        RawName(section)
+    }
+
     /// The string's bytes.
     pub fn bytes(self) -> &'a [u8] {
         let limited = &self.0[..self.0.len().min(MAX_NAME)];
@@ -90,6 +97,11 @@ impl<'a> RawName<'a> {
     pub fn is_missing(self) -> bool {
         // Strings in sections have a NUL at least.
         self.0.is_empty()
+    }
+
+    /// Whether there are no letters.
+    pub fn is_empty(self) -> bool {
+        matches!(self.0.first(), None | Some(0))
     }
 
     /// Where the string begins: what is at one place is one string.
@@ -352,7 +364,7 @@ impl Reference {
 }
 
 /// A field of an [`Entry`] that is a number or a flag, and nothing else whatever its form.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     ByteSize,
     BitSize,
@@ -370,6 +382,11 @@ pub(super) enum Field {
 }
 
 impl Field {
+    /// Whether it says nothing of a type, or of a function's parameter.
+    pub(super) fn is_of_source(self) -> bool {
+        matches!(self, Field::DeclFile | Field::DeclLine | Field::Prototyped | Field::Artificial)
+    }
+
     pub(super) fn of(name: DwAt) -> Option<Self> {
         Some(match name {
             dw::DW_AT_byte_size => Field::ByteSize,
@@ -484,7 +501,11 @@ fn reference<'a>(
             Some(section) => Ok(DieRef::new(section, offset.0)),
             None => bail!("it refers to a supplementary debug file, which was not found"),
         },
-        AttributeValue::DebugTypesRef(signature) => debug.type_with(unit.part, signature),
+        AttributeValue::DebugTypesRef(signature) => match debug.type_with(unit.part, signature) {
+            // Who wants all types can do without one.
+            Err(_) if unit.wanted == Attributes::Types => Ok(DieRef::MAX),
+            found => found,
+        },
         _ => bail!("a reference has a form of unknown meaning"),
     }
 }

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use super::definitions::{Places, is_tagged};
 use super::entry::{Attributes, Code, DieRef, Entry};
 use super::scope::{Scopes, is_namespace};
-use super::{DebugInfo, MAX_CHAIN, Source, Unit, UnitIndex, Walk};
+use super::{DebugInfo, MAX_CHAIN, Said, Source, Unit, UnitIndex, Walk};
 
 /// A function that the application defines, as its source declares it.
 #[derive(Clone, Debug)]
@@ -216,7 +216,32 @@ impl<'a> DebugInfo<'a> {
         let mut scopes = Scopes::new();
         let mut walk = Walk::new(self, unit)?;
         walk.next()?;
-        while let Some(entry) = walk.next()? {
+        let is_c = unit.compiler.c;
+        let wanted_tag = |tag: DwTag| {
+            tag == gimli::DW_TAG_subprogram || is_namespace(tag) || (is_c && is_tagged(tag))
+        };
+        loop {
+            // All that matters of C stands right below the root, and of most of it just the name.
+            let next = match is_c {
+                true => walk.next_named_child(0, wanted_tag, |entry| {
+                    is_tagged(entry.tag) || entry.declares
+                })?,
+                false => walk.next()?.map(Said::Much),
+            };
+            let entry = match next {
+                None => break,
+                Some(Said::Much(entry)) => entry,
+                Some(Said::Little(entry)) if is_tagged(entry.tag) => {
+                    if let Some(places) = &mut places {
+                        self.note_plain_definition(&entry, places);
+                    }
+                    continue;
+                }
+                Some(Said::Little(entry)) => {
+                    declared.push((entry.at, Arc::clone(scopes.current())));
+                    continue;
+                }
+            };
             scopes.leave(entry.depth);
             match entry.tag {
                 tag if is_namespace(tag) => {

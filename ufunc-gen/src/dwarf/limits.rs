@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use gimli::{Reader as _, Section as _};
 
 use super::Reader;
+use crate::debugfile::parallel;
 
 /// Times that a section may be read over.
 const READINGS: usize = 16;
@@ -49,6 +50,9 @@ impl Budget {
     }
 }
 
+/// Tables that are looked through by one thread; fewer are not worth another one.
+const TABLES: usize = 128;
+
 /// Looks through the tables of abbreviations. Fails if they overlap so much that reading them would
 /// take forever, and keeping them would take all the memory.
 ///
@@ -57,43 +61,66 @@ pub(super) fn check_abbreviations(
     dwarf: &gimli::Dwarf<Reader<'_>>,
     tables: impl Iterator<Item = usize>,
 ) -> Result<bool> {
-    let section = dwarf.debug_abbrev.reader();
+    let section = dwarf.debug_abbrev.reader().slice();
     let budget = Budget::new(section.len());
     let mut tables: Vec<usize> = tables.collect();
     tables.sort_unstable();
     tables.dedup();
-    let mut refers_elsewhere = false;
-    for table in tables {
-        let mut input = *section;
-        // What is wrong with an offset or a table is said by whoever reads it.
-        if input.skip(table).is_err() {
-            continue;
+    let some: Vec<&[usize]> = tables.chunks(TABLES).collect();
+    let checked = parallel::map(&some, |tables| {
+        let mut refers_elsewhere = false;
+        for &table in *tables {
+            // What is wrong with an offset or a table is said by whoever reads it.
+            let bytes = section.get(table..).unwrap_or_default();
+            let mut at = 0;
+            let _ = skip_table(bytes, &mut at, &mut refers_elsewhere);
+            budget.spend(at.min(bytes.len()), ".debug_abbrev")?;
         }
-        let before = input.len();
-        let _ = skip_table(&mut input, &mut refers_elsewhere);
-        budget.spend(before - input.len(), ".debug_abbrev")?;
-    }
-    Ok(refers_elsewhere)
+        Ok(refers_elsewhere)
+    });
+    checked.into_iter().try_fold(false, |before, found: Result<bool>| Ok(before | found?))
 }
 
-/// Goes over one table, to the zero that ends it.
-fn skip_table(input: &mut Reader<'_>, refers_elsewhere: &mut bool) -> gimli::Result<()> {
-    while uleb(input)? != 0 {
-        uleb(input)?; // tag
-        input.skip(1)?; // whether it has children
+/// Goes over the table at the beginning of `bytes`, to the zero that ends it: `at` is how far it got.
+/// `None` if there is none.
+fn skip_table(bytes: &[u8], at: &mut usize, refers_elsewhere: &mut bool) -> Option<()> {
+    while number(bytes, at)? != 0 {
+        number(bytes, at)?; // tag
+        *at += 1; // whether it has children
         loop {
-            let (name, form) = (uleb(input)?, uleb(input)?);
+            let (name, form) = (number(bytes, at)?, number(bytes, at)?);
             if (name, form) == (0, 0) {
                 break;
             }
             let form = gimli::DwForm(form as u16);
             if form == gimli::DW_FORM_implicit_const {
-                input.read_sleb128()?;
+                number(bytes, at)?;
             }
-            *refers_elsewhere |= ELSEWHERE.contains(&form);
+            *refers_elsewhere |= is_elsewhere(form);
         }
     }
-    Ok(())
+    Some(())
+}
+
+/// The number at `at`, whose end that is afterwards. Of one that has more than 64 bits the lower
+/// ones: it is nothing that there can be.
+#[inline]
+fn number(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let byte = *bytes.get(*at)?;
+    *at += 1;
+    if byte < 0x80 {
+        return Some(byte.into());
+    }
+    let (mut number, mut shift) = (u64::from(byte & 0x7f), 7);
+    loop {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        number |= u64::from(byte & 0x7f).wrapping_shl(shift);
+        if byte < 0x80 {
+            return Some(number);
+        }
+        shift += 7;
+    }
 }
 
 /// Reads an unsigned number. Nearly all in abbreviations are of one byte.
@@ -108,17 +135,20 @@ pub(super) fn uleb(input: &mut Reader<'_>) -> gimli::Result<u64> {
     }
 }
 
-/// Forms of references that can leave their unit.
-const ELSEWHERE: [gimli::DwForm; 7] = [
-    gimli::DW_FORM_ref_addr,
-    gimli::DW_FORM_ref_sig8,
-    gimli::DW_FORM_ref_sup4,
-    gimli::DW_FORM_ref_sup8,
-    gimli::DW_FORM_GNU_ref_alt,
-    // Any form, even one of these.
-    gimli::DW_FORM_indirect,
-    gimli::DW_FORM_null,
-];
+/// Whether references of the form `form` can leave their unit.
+fn is_elsewhere(form: gimli::DwForm) -> bool {
+    matches!(
+        form,
+        gimli::DW_FORM_ref_addr
+            | gimli::DW_FORM_ref_sig8
+            | gimli::DW_FORM_ref_sup4
+            | gimli::DW_FORM_ref_sup8
+            | gimli::DW_FORM_GNU_ref_alt
+            // Any form, even one of these.
+            | gimli::DW_FORM_indirect
+            | gimli::DW_FORM_null
+    )
+}
 
 #[cfg(test)]
 mod tests {

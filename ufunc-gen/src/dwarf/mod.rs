@@ -11,6 +11,7 @@
 //! are followed a bounded number of steps, and a bad offset is an error that names it.
 
 mod abbreviations;
+mod alike;
 pub mod definitions;
 pub mod entry;
 pub mod functions;
@@ -33,17 +34,18 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, ensure};
-use gimli::{AttributeValue, DebugTypeSignature, DwoId, UnitHeader};
+use gimli::{AttributeValue, DebugTypeSignature, DwTag, DwoId, UnitHeader};
 
 pub use crate::debugfile::Reader;
 use crate::debugfile::{DebugSections, MissingDwo};
 pub(crate) use entry::Attributes;
-use entry::{Code, Entry};
+use entry::{Code, Entry, RawName};
 use limits::Budget;
+pub(crate) use plan::Brief;
 use plan::SharedPlans;
 pub(crate) use unit::{Unit, UnitPlace};
 use unit::{UnitHead, start_of};
-pub(crate) use walk::Walk;
+pub(crate) use walk::{Said, Walk};
 
 pub use entry::DieRef;
 pub use split::SplitFiles;
@@ -98,6 +100,7 @@ pub struct DebugInfo<'a> {
     type_units: HashMap<u64, DieRef>,
     /// Further ones with the same signature, by the part that has them.
     repeated_type_units: HashMap<(usize, u64), DieRef>,
+    alike: alike::Alike,
     /// Found when the first declaration has to be followed.
     definitions: OnceLock<definitions::Definitions<'a>>,
     /// How many entries may still be read.
@@ -128,6 +131,7 @@ impl<'a> DebugInfo<'a> {
             plans: SharedPlans::default(),
             type_units: HashMap::new(),
             repeated_type_units: HashMap::new(),
+            alike: alike::Alike::default(),
             definitions: OnceLock::new(),
             budget: Budget::new(0),
             jobs: None,
@@ -310,9 +314,21 @@ impl<'a> DebugInfo<'a> {
     /// Reads the entry at `die`.
     pub(crate) fn die(&self, die: DieRef) -> Result<(&Unit<'a>, Entry<'a>)> {
         let unit = self.unit(self.unit_of(die)?)?;
-        let mut walk = Walk::at(self, unit, die)?;
-        let entry = walk.next().with_context(|| self.bad_reference(die))?.copied();
+        let entry = Walk::only(self, unit, die).with_context(|| self.bad_reference(die))?;
         Ok((unit, entry.with_context(|| self.bad_reference(die))?))
+    }
+
+    /// Tag, name and type of the entry at `die`, and whether it completes another one.
+    pub(crate) fn spelled(
+        &self,
+        die: DieRef,
+    ) -> Result<(DwTag, RawName<'a>, Option<DieRef>, bool)> {
+        let unit = self.unit(self.unit_of(die)?)?;
+        if let Some(Brief { tag, name, ty, .. }) = Walk::name_and_type(self, unit, die) {
+            return Ok((tag, name, ty, false));
+        }
+        let (_, entry) = self.die(die)?;
+        Ok((entry.tag, entry.name, entry.ty, entry.specification.is_some()))
     }
 
     fn bad_reference(&self, die: DieRef) -> String {

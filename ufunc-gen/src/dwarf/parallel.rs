@@ -37,12 +37,18 @@ impl<'a> DebugInfo<'a> {
                 if index.0 >= self.units.len() {
                     return Ok((worker, found));
                 }
-                let read =
-                    Unit::open(self, index, wanted).and_then(|unit| match unit.is_skeleton() {
-                        // Its contents are a unit of their own.
-                        true => Ok(None),
-                        false => read(&mut worker, &unit).map(Some),
-                    });
+                let mut read_unit = |unit: &Unit<'a>| match unit.is_skeleton() {
+                    // Its contents are a unit of their own.
+                    true => Ok(None),
+                    false => read(&mut worker, unit).map(Some),
+                };
+                let read = match wanted {
+                    // Who looks for functions will look at some entries again.
+                    Attributes::All => self.unit(index).and_then(read_unit),
+                    Attributes::Types => {
+                        Unit::open(self, index, wanted).and_then(|unit| read_unit(&unit))
+                    }
+                };
                 if read.is_err() {
                     // The others need not go on.
                     next.store(self.units.len(), Ordering::Relaxed);

@@ -8,6 +8,7 @@
 //! Most abbreviations of a unit are those of other units as well, letter by letter. So are their
 //! plans.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
@@ -19,7 +20,7 @@ use gimli::{
 use hashbrown::HashMap;
 
 use super::abbreviations::{Abbreviation, Abbreviations, NONE};
-use super::entry::{Attributes, Entry, Field, Reference};
+use super::entry::{Attributes, Entry, Field, RawName, Reference};
 use super::unit::Unit;
 use super::{DebugInfo, DieRef, Reader};
 
@@ -34,10 +35,124 @@ pub(super) struct Plan {
     /// Whether nothing below can be of interest: of a call, what was passed.
     pub(super) is_closed: bool,
     /// Whether it says where the next sibling is.
-    has_sibling: bool,
+    pub(super) has_sibling: bool,
     /// Bytes of all attributes, if they are always as many.
-    len: Option<u32>,
+    pub(super) len: Option<u32>,
+    brief: Option<BriefPlan>,
     steps: Box<[Step]>,
+}
+
+/// Where in entries with an abbreviation name and type are, if it is the same place in each. Most of
+/// a unit's entries say no more: members, parameters, pointers and the like.
+#[derive(Clone, Copy, Debug, Default)]
+struct BriefPlan {
+    /// Of the name's offset in `.debug_str`, of four bytes.
+    name: Option<u8>,
+    /// Of the type's offset in the unit, of four bytes.
+    ty: Option<u8>,
+    /// Of a number.
+    number: u8,
+    /// The bits that the number has there; none if it is the same for all.
+    mask: u32,
+    /// The number itself, if it is the same for all.
+    constant: u32,
+    /// Of a number of no interest in as many bytes as it needs, mostly one: LLVM's alignments.
+    leb: Option<u8>,
+    /// Bytes of all attributes, if that one has one byte.
+    len: Option<u8>,
+    /// Whether there is no more to know of them.
+    is_whole: bool,
+    /// Whether they are but declarations.
+    declares: bool,
+}
+
+impl BriefPlan {
+    /// That of entries with the tag `tag` whose attributes are read by `steps`; `None` if name and type
+    /// are elsewhere.
+    fn new(tag: DwTag, has_children: bool, steps: &[Step]) -> Option<Self> {
+        let number = match tag {
+            dw::DW_TAG_member => Some(Field::Location),
+            dw::DW_TAG_enumerator => Some(Field::ConstValue),
+            // Nobody looks at the size of these.
+            dw::DW_TAG_pointer_type
+            | dw::DW_TAG_const_type
+            | dw::DW_TAG_volatile_type
+            | dw::DW_TAG_restrict_type => Some(Field::ByteSize),
+            _ => None,
+        };
+        let is_simple =
+            number.is_some() || matches!(tag, dw::DW_TAG_formal_parameter | dw::DW_TAG_typedef);
+        let mut plan = BriefPlan { is_whole: is_simple && !has_children, ..BriefPlan::default() };
+        // `None` behind what is not always of one length.
+        let mut at = Some(0_u8);
+        for step in steps {
+            let width = match *step {
+                Step::Skip(count) => u8::try_from(count).ok(),
+                Step::SkipAttribute(spec)
+                    if spec.form() == dw::DW_FORM_udata && plan.leb.is_none() && at.is_some() =>
+                {
+                    plan.leb = at;
+                    Some(1)
+                }
+                Step::SkipAttribute(_) => None,
+                Step::Name { linkage: false, width: 4 } => {
+                    plan.name = Some(at?);
+                    Some(4)
+                }
+                Step::Reference(Reference::Type, 4) => {
+                    plan.ty = Some(at?);
+                    Some(4)
+                }
+                Step::Reference(Reference::Sibling, width) => Some(width),
+                Step::Number(field, width @ 1..=4) if Some(field) == number => {
+                    plan.number = at?;
+                    plan.mask = u32::MAX >> (32 - 8 * u32::from(width));
+                    Some(width)
+                }
+                Step::Constant(field, value) if Some(field) == number => {
+                    plan.constant = value;
+                    Some(0)
+                }
+                // It may be but a declaration.
+                Step::Number(Field::Declaration, _) => return None,
+                Step::Number(field, width) => {
+                    plan.is_whole &= field.is_of_source();
+                    Some(width)
+                }
+                Step::Constant(field, value) => {
+                    plan.is_whole &= field.is_of_source();
+                    plan.declares |= field == Field::Declaration && value != 0;
+                    Some(0)
+                }
+                Step::Leb(field) => {
+                    plan.is_whole &= field.is_of_source();
+                    None
+                }
+                _ => return None,
+            };
+            at = at.zip(width).and_then(|(at, width)| at.checked_add(width));
+        }
+        plan.len = at;
+        Some(plan)
+    }
+}
+
+/// What an entry says that says little.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Brief<'a> {
+    pub(crate) at: DieRef,
+    pub(crate) tag: DwTag,
+    pub(crate) depth: isize,
+    pub(crate) name: RawName<'a>,
+    pub(crate) ty: Option<DieRef>,
+    /// Of a member its place, of an enumerator its value.
+    pub(crate) number: u32,
+    /// Bytes of its attributes, if that is known.
+    pub(super) len: Option<u8>,
+    /// Whether it says no more.
+    pub(super) is_whole: bool,
+    /// Whether it is but a declaration.
+    pub(crate) declares: bool,
 }
 
 /// What is done for one or several attributes. Widths are in bytes.
@@ -89,8 +204,9 @@ impl Plan {
         let is_closed = matches!(tag, dw::DW_TAG_call_site | dw::DW_TAG_GNU_call_site);
         let is_sibling = |step: &Step| matches!(step, Step::Reference(Reference::Sibling, _));
         let has_sibling = has_children && steps.iter().any(is_sibling);
+        let brief = BriefPlan::new(tag, has_children, &steps);
         let steps = steps.into_boxed_slice();
-        Plan { tag, has_children, is_closed, has_sibling, len, steps }
+        Plan { tag, has_children, is_closed, has_sibling, len, brief, steps }
     }
 }
 
@@ -185,6 +301,23 @@ impl<'a> SharedPlans<'a> {
     }
 }
 
+/// A plan, and who keeps it.
+pub(super) enum PlanOf<'p> {
+    Unit(&'p Plan),
+    Shared(Arc<Plan>),
+}
+
+impl Deref for PlanOf<'_> {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        match self {
+            PlanOf::Unit(plan) => plan,
+            PlanOf::Shared(plan) => plan,
+        }
+    }
+}
+
 /// The plans of a unit's abbreviations.
 #[derive(Clone, Debug)]
 pub(super) struct Plans(Box<[OnceLock<Arc<Plan>>]>);
@@ -199,6 +332,19 @@ impl Plans {
     #[inline]
     pub(super) fn made(&self, code: u64) -> Option<&Plan> {
         self.0.get((code as usize).wrapping_sub(1))?.get().map(|plan| &**plan)
+    }
+
+    /// The plan for the abbreviation `code` of `unit`, made before or now.
+    pub(super) fn get<'p, 'a>(
+        &'p self,
+        shared: &SharedPlans<'a>,
+        unit: &Unit<'a>,
+        code: u64,
+    ) -> Result<PlanOf<'p>> {
+        match self.made(code) {
+            Some(plan) => Ok(PlanOf::Unit(plan)),
+            None => self.make(shared, unit, code).map(PlanOf::Shared),
+        }
     }
 
     /// The plan for the abbreviation `code` of `unit`, found among `shared` or made: kept, unless it
@@ -246,7 +392,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    fn skip(&mut self, count: u32) -> Result<()> {
+    pub(super) fn skip(&mut self, count: u32) -> Result<()> {
         self.at = self.at.saturating_add(count as usize);
         if self.at > self.bytes.len() {
             bail!(CUT_OFF)
@@ -303,6 +449,61 @@ impl<'a> Cursor<'a> {
     pub(super) fn raw(&self, unit: &Unit<'a>) -> EntriesRaw<'static, Reader<'a>> {
         let input = Reader::new(self.rest(), self.endian);
         EntriesRaw::new(input, unit.header.encoding(), &NONE, UnitOffset(self.at))
+    }
+
+    /// Name and type of the entry of `unit` whose attributes begin here, if `plan` knows where they are.
+    #[inline(always)]
+    pub(super) fn name_and_type(
+        &self,
+        unit: &Unit<'a>,
+        plan: &Plan,
+        at: DieRef,
+        depth: isize,
+    ) -> Option<Brief<'a>> {
+        let BriefPlan { name, ty, number, mask, constant, leb, len, is_whole, declares } =
+            plan.brief?;
+        // Whatever the places are, they are in there. The last entries of a unit are read otherwise.
+        let bytes: &[u8; 0x100 + 4] = self.bytes.get(self.at..)?.first_chunk()?;
+        if leb.is_some_and(|place| bytes[usize::from(place)] >= 0x80) {
+            return None;
+        }
+        let word = |place: u8| {
+            let place = usize::from(place);
+            let word = [bytes[place], bytes[place + 1], bytes[place + 2], bytes[place + 3]];
+            match self.endian {
+                RunTimeEndian::Little => u32::from_le_bytes(word),
+                RunTimeEndian::Big => u32::from_be_bytes(word),
+            }
+        };
+        let name = match name {
+            Some(place) => RawName::at(unit.strings.at(word(place) as usize)),
+            None => RawName::default(),
+        };
+        let ty = ty.map(|place| {
+            DieRef::new(unit.section, unit.start.saturating_add(word(place) as usize))
+        });
+        let number = match self.endian {
+            _ if mask == 0 => constant,
+            RunTimeEndian::Little => word(number) & mask,
+            RunTimeEndian::Big => word(number) >> mask.leading_zeros(),
+        };
+        Some(Brief { at, tag: plan.tag, depth, name, ty, number, len, is_whole, declares })
+    }
+
+    /// Passes over the attributes of an entry and, if it `takes_children` and can, over what is below;
+    /// says whether it did.
+    #[inline]
+    pub(super) fn pass(
+        &mut self,
+        unit: &Unit<'a>,
+        plan: &Plan,
+        takes_children: bool,
+    ) -> Result<bool> {
+        match plan.len {
+            _ if takes_children => self.skip_with_children(unit, plan),
+            Some(len) => self.skip(len).map(|()| false),
+            None => self.skip_each(unit, plan).map(|()| false),
+        }
     }
 
     /// Passes over the attributes of an entry.

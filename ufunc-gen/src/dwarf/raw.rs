@@ -16,12 +16,13 @@
 //! | member at a computed place (Ada) | left out: each object says where it is |
 //! | variant part (an enum of Rust) | UNION of the variants, and of an anonymous STRUCT with the tag `__tag` |
 //! | enumeration | ENUM; ENUM64 where a value needs more than 32 bits |
-//! | array, vector | ARRAY, one for each dimension; of unknown length: 0 elements |
+//! | array, vector | ARRAY, one for each dimension, Fortran's the other way round; of unknown length: 0 elements |
 //! | typedef, template alias | TYPEDEF |
-//! | subroutine type | FUNC_PROTO |
+//! | subroutine type | FUNC_PROTO; one that has a size (Go's values of functions): PTR to it |
 //! | pointer to member | bytes: one word for data, two for a method |
 //! | unspecified type (`nullptr_t`) | PTR to `void` |
 //! | whatever else | bytes |
+//! | a reference to nothing, or to what is no type | `void`; a member of that is left out |
 //! | function with code | FUNC by its symbol; one without a name is left out |
 //! | variable | left out, unless it is asked for: then VAR, in the DATASEC of its section |
 //! | variable that is only declared | left out: it is in another file |
@@ -41,7 +42,7 @@ use gimli::constants as dw;
 
 use super::entry::{DieRef, Entry, Location, RawName};
 use super::unit::Unit;
-use super::walk::Walk;
+use super::walk::{Said, Walk};
 use super::{DebugInfo, MAX_CHAIN};
 use crate::btf::{IntEncoding, MAX_BITFIELD_OFFSET, MAX_VLEN};
 
@@ -65,6 +66,8 @@ pub enum Kind {
     /// The parts are the dimensions, the outermost first.
     Array,
     FuncProto,
+    /// A pointer to such.
+    FuncPtr,
     /// Its target.
     Same,
     /// A struct, or a union, that is only declared.
@@ -79,8 +82,8 @@ pub enum Kind {
 impl Kind {
     /// Whether types of the kind have neither name nor size in BTF.
     pub fn is_nameless(self) -> bool {
-        use Kind::{Array, Const, FuncProto, Ptr, Restrict, Volatile};
-        matches!(self, Ptr | Const | Volatile | Restrict | Array | FuncProto)
+        use Kind::{Array, Const, FuncProto, FuncPtr, Ptr, Restrict, Volatile};
+        matches!(self, Ptr | Const | Volatile | Restrict | Array | FuncProto | FuncPtr)
     }
 }
 
@@ -109,11 +112,13 @@ pub enum Rule {
     MovingVariable,
     UnfitVariable,
     SharedVariable,
+    FunctionValue,
+    Missing,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 21] = [
+    pub const ALL: [Rule; 23] = [
         Rule::Reference,
         Rule::Qualifier,
         Rule::Subrange,
@@ -135,6 +140,8 @@ impl Rule {
         Rule::MovingVariable,
         Rule::UnfitVariable,
         Rule::SharedVariable,
+        Rule::FunctionValue,
+        Rule::Missing,
     ];
 
     /// What becomes of what, for people.
@@ -163,6 +170,8 @@ impl Rule {
                 "variables were left out that have no name or size, or are in a section of 4 GiB"
             }
             Rule::SharedVariable => "variables were left out that are at the place of another one",
+            Rule::FunctionValue => "functions that have a size became pointers to functions",
+            Rule::Missing => "types became void that are not where they should be",
         }
     }
 }
@@ -320,7 +329,7 @@ impl<'a> RawType<'a> {
             dw::DW_TAG_union_type => self.composite(debug, unit, walk, entry, Kind::Union)?,
             dw::DW_TAG_variant_part => self.tag(debug, unit, walk, entry)?,
             dw::DW_TAG_enumeration_type => self.enumeration(debug, walk, entry)?,
-            dw::DW_TAG_array_type => self.array(walk, entry)?,
+            dw::DW_TAG_array_type => self.array(unit, walk, entry)?,
             dw::DW_TAG_subroutine_type => self.function(walk, entry)?,
             dw::DW_TAG_unspecified_type => {
                 self.target = None;
@@ -420,7 +429,17 @@ impl<'a> RawType<'a> {
                 false
             }
         };
-        while let Some(child) = walk.next_child_among(entry.depth, wanted)? {
+        while let Some(child) = walk.next_child_briefly(entry.depth, wanted)? {
+            let child = match child {
+                // No other one says little.
+                Said::Little(member) => {
+                    let bit_offset = u64::from(member.number).saturating_mul(8);
+                    let (name, ty) = (member.name, member.ty);
+                    self.parts.push(RawPart { name, ty, bit_offset, bits: 0, value: 0 });
+                    continue;
+                }
+                Said::Much(child) => child,
+            };
             match child.tag {
                 dw::DW_TAG_member if child.external || child.declaration => {
                     self.rules.add(Rule::StaticMember);
@@ -537,7 +556,7 @@ impl<'a> RawType<'a> {
     fn member_pointer_size(&mut self, debug: &DebugInfo<'a>, unit: &Unit<'a>) -> Result<u64> {
         let word = u64::from(unit.header.address_size());
         let Some(target) = self.target.take() else { return Ok(word) };
-        let (_, target) = debug.die(target)?;
+        let Ok((_, target)) = debug.die(target) else { return Ok(word) };
         Ok(if target.tag == dw::DW_TAG_subroutine_type { 2 * word } else { word })
     }
 
@@ -554,16 +573,23 @@ impl<'a> RawType<'a> {
         if entry.declaration {
             return Ok(Kind::DeclaredEnum);
         }
-        while let Some(child) = walk.next_child(entry.depth)? {
-            if child.tag == dw::DW_TAG_enumerator {
-                let (name, value) = (child.name, child.const_value.unwrap_or_default());
-                self.parts.push(RawPart { name, value, ..RawPart::default() });
-            }
+        let wanted = |tag| tag == dw::DW_TAG_enumerator;
+        while let Some(child) = walk.next_child_briefly(entry.depth, wanted)? {
+            let (name, value) = match child {
+                Said::Little(child) => (child.name, child.number.into()),
+                Said::Much(child) => (child.name, child.const_value.unwrap_or_default()),
+            };
+            self.parts.push(RawPart { name, value, ..RawPart::default() });
         }
         Ok(Kind::Enum)
     }
 
-    fn array(&mut self, walk: &mut Walk<'_, 'a>, entry: &Entry<'a>) -> Result<Kind> {
+    fn array(
+        &mut self,
+        unit: &Unit<'a>,
+        walk: &mut Walk<'_, 'a>,
+        entry: &Entry<'a>,
+    ) -> Result<Kind> {
         while let Some(child) = walk.next_child(entry.depth)? {
             let is_dimension =
                 matches!(child.tag, dw::DW_TAG_subrange_type | dw::DW_TAG_generic_subrange);
@@ -572,27 +598,43 @@ impl<'a> RawType<'a> {
                 self.parts.push(RawPart { value, ..RawPart::default() });
             }
         }
+        if unit.compiler.column_major {
+            self.parts.reverse();
+        }
         Ok(Kind::Array)
     }
 
     fn function(&mut self, walk: &mut Walk<'_, 'a>, entry: &Entry<'a>) -> Result<Kind> {
-        while let Some(child) = walk.next_child(entry.depth)? {
-            self.parameter(child);
-        }
-        Ok(Kind::FuncProto)
-    }
-
-    /// Takes note of `entry`, a child of a function, if it says something of the parameters.
-    pub(crate) fn parameter(&mut self, entry: &Entry<'a>) {
-        match entry.tag {
-            dw::DW_TAG_formal_parameter => {
-                let (name, ty) = (entry.name, entry.ty);
-                self.parts.push(RawPart { name, ty, ..RawPart::default() });
+        let wanted =
+            |tag| matches!(tag, dw::DW_TAG_formal_parameter | dw::DW_TAG_unspecified_parameters);
+        while let Some(child) = walk.next_child_briefly(entry.depth, wanted)? {
+            let (tag, name, ty) = match child {
+                Said::Little(child) => (child.tag, child.name, child.ty),
+                Said::Much(child) => (child.tag, child.name, child.ty),
+            };
+            match tag == dw::DW_TAG_formal_parameter {
+                true => self.parts.push(RawPart { name, ty, ..RawPart::default() }),
+                false => self.variadic = true,
             }
-            dw::DW_TAG_unspecified_parameters => self.variadic = true,
-            _ => {}
         }
+        Ok(match self.size {
+            0 => Kind::FuncProto,
+            _ => self.by_rule(Rule::FunctionValue, Kind::FuncPtr),
+        })
     }
+}
+
+/// What a type with the tag `tag` is that says no more than its name and what it refers to; `None` for
+/// tags of which there is more to say.
+pub(crate) fn brief_kind(tag: DwTag) -> Option<Kind> {
+    Some(match tag {
+        dw::DW_TAG_pointer_type => Kind::Ptr,
+        dw::DW_TAG_const_type => Kind::Const,
+        dw::DW_TAG_volatile_type => Kind::Volatile,
+        dw::DW_TAG_restrict_type => Kind::Restrict,
+        dw::DW_TAG_typedef => Kind::Typedef,
+        _ => return None,
+    })
 }
 
 /// Offset of a bit-field as DWARF 2 and 3 say it: `DW_AT_bit_offset` counts from the most
@@ -615,7 +657,8 @@ impl<'a> DebugInfo<'a> {
         let mut at = die;
         for _ in 0..MAX_CHAIN {
             let Some(die) = at else { return Ok(None) };
-            let (unit, entry) = self.die(die)?;
+            // Where nothing is there is nothing that has a size.
+            let Ok((unit, entry)) = self.die(die) else { return Ok(None) };
             if let Some(size) = entry.byte_size {
                 return Ok(Some(size));
             }

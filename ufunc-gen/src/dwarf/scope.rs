@@ -124,6 +124,10 @@ impl<'a> DebugInfo<'a> {
             return self.declared_name(entry);
         }
         let Some(name) = entry.name.text() else { return Ok(None) };
+        // Nearly all of C's types stand in the file's scope, which is quickly seen.
+        if unit.compiler.c && self.is_at_top(unit, entry.at)? {
+            return Ok(Some(name));
+        }
         Ok(Some(match &*self.scope_of(unit, entry.at)? {
             "" => name,
             scope => Cow::Owned(format!("{scope}{name}")),
@@ -143,13 +147,6 @@ impl<'a> DebugInfo<'a> {
 
     /// What is around the entry at `place`, a type of `unit`.
     fn scope_of(&self, unit: &Unit<'a>, place: DieRef) -> Result<Arc<str>> {
-        // Nearly all of C's types stand in the file's scope, which is quickly seen.
-        if unit.compiler.c {
-            let top = get_or_try_init(&unit.top, || self.top_entries(unit))?;
-            if top.binary_search(&place).is_ok() {
-                return Ok(Arc::from(""));
-            }
-        }
         let scoped = get_or_try_init(&unit.scoped, || self.scoped_types(unit))?;
         Ok(match scoped.binary_search_by_key(&place, |(at, _)| *at) {
             Ok(found) => Arc::clone(&scoped[found].1),
@@ -157,14 +154,19 @@ impl<'a> DebugInfo<'a> {
         })
     }
 
+    /// Whether the entry at `place` stands right below the root of `unit`.
+    pub(super) fn is_at_top(&self, unit: &Unit<'a>, place: DieRef) -> Result<bool> {
+        let top = get_or_try_init(&unit.top, || self.top_entries(unit))?;
+        Ok(top.binary_search(&place).is_ok())
+    }
+
     /// Places of the entries right below the root of `unit`.
     fn top_entries(&self, unit: &Unit<'a>) -> Result<Vec<DieRef>> {
         let mut found = Vec::new();
         let mut walk = Walk::new(self, unit)?;
         walk.next()?;
-        while let Some(entry) = walk.next_child(0)? {
-            found.push(entry.at);
-            walk.skip_children()?;
+        while let Some(place) = walk.next_child_place(0)? {
+            found.push(place);
         }
         Ok(found)
     }

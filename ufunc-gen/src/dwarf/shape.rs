@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What matters of a type when a function's signature is judged, and how C spells it.
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 
 use super::entry::Entry;
 use super::raw::{Kind, RawType};
@@ -49,9 +49,9 @@ impl<'a> DebugInfo<'a> {
         let mut at = die;
         for _ in 0..MAX_CHAIN {
             let Some(die) = at else { return Ok(Shape::Void) };
-            let (_, entry) = self.die(die)?;
-            let (size, target) = (entry.byte_size, entry.ty);
-            return Ok(match entry.tag {
+            let (tag, _, target, _) = self.spelled(die)?;
+            let scalar = |or: u64| Ok::<_, Error>(self.die(die)?.1.byte_size.unwrap_or(or));
+            return Ok(match tag {
                 gimli::DW_TAG_typedef
                 | gimli::DW_TAG_const_type
                 | gimli::DW_TAG_volatile_type
@@ -60,16 +60,16 @@ impl<'a> DebugInfo<'a> {
                     at = target;
                     continue;
                 }
-                gimli::DW_TAG_base_type => match entry.encoding {
+                gimli::DW_TAG_base_type => match self.die(die)?.1.encoding {
                     Some(
                         gimli::DW_ATE_float
                         | gimli::DW_ATE_complex_float
                         | gimli::DW_ATE_imaginary_float
                         | gimli::DW_ATE_decimal_float,
                     ) => Shape::Float,
-                    _ => Shape::Scalar(size.unwrap_or(0)),
+                    _ => Shape::Scalar(scalar(0)?),
                 },
-                gimli::DW_TAG_enumeration_type => Shape::Scalar(size.unwrap_or(4)),
+                gimli::DW_TAG_enumeration_type => Shape::Scalar(scalar(4)?),
                 gimli::DW_TAG_structure_type
                 | gimli::DW_TAG_class_type
                 | gimli::DW_TAG_union_type
@@ -89,23 +89,30 @@ impl<'a> DebugInfo<'a> {
         let mut at = die;
         for _ in 0..MAX_CHAIN {
             let Some(die) = at else { break };
-            let (unit, entry) = self.die(die)?;
-            match entry.tag {
-                gimli::DW_TAG_typedef => typedef = self.qualified_name(unit, &entry)?,
+            let (tag, _, target, _) = self.spelled(die)?;
+            match tag {
+                gimli::DW_TAG_typedef => typedef = Some(die),
                 gimli::DW_TAG_const_type
                 | gimli::DW_TAG_volatile_type
                 | gimli::DW_TAG_atomic_type => {}
                 gimli::DW_TAG_structure_type
                 | gimli::DW_TAG_class_type
                 | gimli::DW_TAG_union_type => {
+                    let (unit, entry) = self.die(die)?;
                     let defined = !entry.declaration || self.definition(unit, &entry)?.is_some();
-                    let name = self.qualified_name(unit, &entry)?;
-                    let name = btf_name(name.or(typedef).unwrap_or_default()).into_owned();
+                    let name = match (self.qualified_name(unit, &entry)?, typedef) {
+                        (None, Some(typedef)) => {
+                            let (unit, typedef) = self.die(typedef)?;
+                            self.qualified_name(unit, &typedef)?
+                        }
+                        (name, _) => name,
+                    };
+                    let name = btf_name(name.unwrap_or_default()).into_owned();
                     return Ok(Shape::StructPointer { name, defined });
                 }
                 _ => break,
             }
-            at = entry.ty;
+            at = target;
         }
         Ok(Shape::OtherPointer)
     }

@@ -4,9 +4,11 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context as _, Result, bail};
+use gimli::DwTag;
 use gimli::constants as dw;
 use hashbrown::HashMap;
 
+use super::definitions::is_layer;
 use super::entry::{DieRef, Entry};
 use super::raw::{Kind, RawPart, RawType};
 use super::{DebugInfo, MAX_CHAIN, Unit, Walk};
@@ -23,6 +25,8 @@ pub struct TypeReader<'d, 'a> {
     base_int: Option<TypeId>,
     types: Vec<Type<'a>>,
     ids: HashMap<DieRef, TypeId>,
+    /// The first struct and the first union of each name; `None` if others may be different.
+    records: HashMap<(DwTag, &'a [u8]), Option<DieRef>>,
     /// Entries that have an id, and wait for their type.
     queue: VecDeque<(DieRef, TypeId)>,
     array_index: Option<TypeId>,
@@ -38,6 +42,7 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             base_int,
             types: Vec::new(),
             ids: HashMap::new(),
+            records: HashMap::new(),
             queue: VecDeque::new(),
             array_index: None,
             raw: RawType::default(),
@@ -54,6 +59,11 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             if let Some(&id) = self.ids.get(&die) {
                 return Ok(id);
             }
+            // Of those it is plain that nothing else stands for them.
+            let (tag, ..) = self.debug.spelled(die)?;
+            if is_layer(tag) && tag != dw::DW_TAG_atomic_type {
+                return Ok(self.push_later(die));
+            }
             let (unit, entry) = self.debug.die(die)?;
             match entry.tag {
                 dw::DW_TAG_atomic_type
@@ -68,10 +78,13 @@ impl<'d, 'a> TypeReader<'d, 'a> {
                 _ => match self.debug.definition(unit, &entry)? {
                     Some(definition) => at = Some(definition),
                     None => {
-                        let id = self.push(Type::Ptr(TypeId::VOID));
-                        self.ids.insert(die, id);
-                        self.queue.push_back((die, id));
-                        return Ok(id);
+                        return Ok(match self.known_copy(unit, &entry)? {
+                            Some(id) => {
+                                self.ids.insert(die, id);
+                                id
+                            }
+                            None => self.push_later(die),
+                        });
                     }
                 },
             }
@@ -80,6 +93,26 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             Some(die) => bail!("the type at {} refers to itself", self.debug.place(die)),
             None => Ok(TypeId::VOID),
         }
+    }
+
+    /// The type that was asked for before of which `entry`, of `unit`, is certainly a copy: what another
+    /// file says of the same header.
+    fn known_copy(&mut self, unit: &Unit<'a>, entry: &Entry<'a>) -> Result<Option<TypeId>> {
+        let is_record =
+            matches!(entry.tag, dw::DW_TAG_structure_type | dw::DW_TAG_union_type) && unit.is_c();
+        if !is_record || entry.name.is_missing() || entry.declaration {
+            return Ok(None);
+        }
+        let first = self.records.entry((entry.tag, entry.name.bytes())).or_insert(Some(entry.at));
+        let Some(known) = *first else { return Ok(None) };
+        if known == entry.at {
+            return Ok(None);
+        }
+        if !self.debug.are_alike(known, entry.at)? {
+            *first = None;
+            return Ok(None);
+        }
+        Ok(self.ids.get(&known).copied())
     }
 
     /// Reads all types that were asked for and that they lead to; the first has the id that
@@ -98,6 +131,14 @@ impl<'d, 'a> TypeReader<'d, 'a> {
         }
         fit(&mut self.types, self.first);
         Ok(self.types)
+    }
+
+    /// Id of the type at `die`, which is read later.
+    fn push_later(&mut self, die: DieRef) -> TypeId {
+        let id = self.push(Type::Ptr(TypeId::VOID));
+        self.ids.insert(die, id);
+        self.queue.push_back((die, id));
+        id
     }
 
     fn push(&mut self, ty: Type<'a>) -> TypeId {
@@ -154,6 +195,10 @@ impl<'d, 'a> TypeReader<'d, 'a> {
             Kind::Declared { union } => Type::Fwd { name: named(name), union },
             Kind::Array => self.array(raw)?,
             Kind::FuncProto => self.function(raw)?,
+            Kind::FuncPtr => {
+                let function = self.function(raw)?;
+                Type::Ptr(self.push(function))
+            }
             // Left out by `id` already.
             Kind::Same => Type::Const(self.id(raw.target)?),
             Kind::Bytes => {

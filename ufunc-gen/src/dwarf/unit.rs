@@ -113,6 +113,8 @@ pub(super) struct Compiler {
     pub(super) llvm: bool,
     /// Index of an array's first element, if nothing else is said of it.
     pub(super) lower_bound: i64,
+    /// Whether an array's first index is the one that changes most from one element to the next.
+    pub(super) column_major: bool,
 }
 
 /// A unit whose entries can be read.
@@ -351,6 +353,7 @@ impl<'a> Unit<'a> {
             c: language.is_some_and(|language| C.contains(&language)),
             llvm: LLVM.iter().any(|name| producer.contains(name)),
             lower_bound: language.and_then(DwLang::default_lower_bound).unwrap_or(0) as i64,
+            column_major: language.is_some_and(|language| FORTRAN.contains(&language)),
         };
         self.dwo_name = dwo_name.unwrap_or_default();
         self.folder = folder.unwrap_or_default();
@@ -374,6 +377,14 @@ const C: [DwLang; 5] = [
     gimli::DW_LANG_C99,
     gimli::DW_LANG_C11,
     gimli::DW_LANG_C17,
+];
+
+const FORTRAN: [DwLang; 5] = [
+    gimli::DW_LANG_Fortran77,
+    gimli::DW_LANG_Fortran90,
+    gimli::DW_LANG_Fortran95,
+    gimli::DW_LANG_Fortran03,
+    gimli::DW_LANG_Fortran08,
 ];
 
 /// What compilers on top of LLVM call themselves.

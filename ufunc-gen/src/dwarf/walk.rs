@@ -1,16 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Going over the entries of a unit, leaving out what is not wanted.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Error, Result, ensure};
 use gimli::DwTag;
 
 use super::DebugInfo;
 use super::entry::{DieRef, Entry};
-use super::plan::Cursor;
+use super::plan::{Brief, Cursor};
 use super::unit::Unit;
 
 /// Entries that are read between two looks at the budget.
 const STRIDE: usize = 1024;
+
+/// What an entry says.
+pub(crate) enum Said<'w, 'a> {
+    Little(Brief<'a>),
+    Much(&'w Entry<'a>),
+}
+
+/// An entry whose attributes come next.
+struct Found {
+    /// That of its abbreviation.
+    code: u64,
+    offset: usize,
+    depth: isize,
+}
 
 /// Entries of a unit, each before its children.
 pub(crate) struct Walk<'u, 'a> {
@@ -39,6 +53,39 @@ impl<'u, 'a> Walk<'u, 'a> {
         let offset = place.offset().checked_sub(unit.start).with_context(bad)?;
         ensure!(offset >= unit.header.root_offset().0 && offset < unit.len(), bad());
         Ok(Self::from(debug, unit, offset))
+    }
+
+    /// The entry at `place`, which is in `unit`, alone; `None` if there is none.
+    pub(crate) fn only(
+        debug: &'u DebugInfo<'a>,
+        unit: &'u Unit<'a>,
+        place: DieRef,
+    ) -> Result<Option<Entry<'a>>> {
+        let mut walk = Self::at(debug, unit, place)?;
+        Ok(match walk.advance(0, |_, _| true)? {
+            Some(found) => {
+                walk.read(&found)?;
+                Some(walk.entry)
+            }
+            None => None,
+        })
+    }
+
+    /// Tag, name and type of the entry at `place`, which is in `unit`, if they are easily seen.
+    pub(crate) fn name_and_type(
+        debug: &'u DebugInfo<'a>,
+        unit: &'u Unit<'a>,
+        place: DieRef,
+    ) -> Option<Brief<'a>> {
+        let offset = place.offset().checked_sub(unit.start)?;
+        if offset < unit.header.root_offset().0 {
+            return None;
+        }
+        let mut cursor = Cursor::new(unit.bytes, offset, unit.endian());
+        let code = cursor.leb().ok()?;
+        let brief = cursor.name_and_type(unit, unit.plans.made(code)?, place, 0)?;
+        debug.budget.spend(1, ".debug_info").ok()?;
+        Some(brief)
     }
 
     fn from(debug: &'u DebugInfo<'a>, unit: &'u Unit<'a>, at: usize) -> Self {
@@ -85,70 +132,165 @@ impl<'u, 'a> Walk<'u, 'a> {
         floor: isize,
         wanted: impl Fn(DwTag, isize) -> bool,
     ) -> Result<Option<&Entry<'a>>> {
-        while !self.cursor.is_at_end() {
-            let depth = self.depth;
-            if self.started && depth <= floor {
-                return Ok(None);
-            }
-            self.started = true;
-            self.unpaid += 1;
-            if self.unpaid >= STRIDE {
-                self.pay()?;
-            }
-            let offset = self.cursor.at;
-            match self.read(depth, offset, &wanted) {
-                Ok(true) => return Ok(Some(&self.entry)),
-                Ok(false) => {}
-                Err(error) => {
-                    let place = self.place(offset);
-                    let place = self.debug.place(place);
-                    return Err(error.context(format!("failed to read the entry at {place}")));
-                }
-            }
-        }
-        Ok(None)
+        Ok(match self.advance(floor, wanted)? {
+            Some(found) => Some(self.read(&found)?),
+            None => None,
+        })
     }
 
-    /// Reads the entry at `offset`; says whether it is one that is wanted.
+    /// The same for those who can do with little of most entries.
     #[inline]
-    fn read(
+    pub(crate) fn next_briefly(
+        &mut self,
+        floor: isize,
+        wanted: impl Fn(DwTag, isize) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
+        self.next_named(floor, wanted, |_| false)
+    }
+
+    /// The same for those who can do with name and type of entries that are `enough`; what is below
+    /// those is passed over if that is simple.
+    #[inline]
+    pub(crate) fn next_named(
+        &mut self,
+        floor: isize,
+        wanted: impl Fn(DwTag, isize) -> bool,
+        enough: impl Fn(&Brief<'a>) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
+        let Some(found) = self.advance(floor, wanted)? else { return Ok(None) };
+        let (unit, at) = (self.unit, self.place(found.offset));
+        if let Some(plan) = unit.plans.made(found.code)
+            && let Some(brief) = self.cursor.name_and_type(unit, plan, at, found.depth)
+            && (brief.is_whole || enough(&brief))
+        {
+            let mut behind = self.cursor;
+            let passed = match brief.len {
+                Some(len) if !plan.has_sibling => behind.skip(len.into()).map(|()| false),
+                _ => behind.pass(unit, plan, plan.has_sibling),
+            };
+            if let Ok(is_passed) = passed {
+                self.cursor = behind;
+                self.depth = if is_passed { found.depth } else { self.depth };
+                return Ok(Some(Said::Little(brief)));
+            }
+        }
+        Ok(Some(Said::Much(self.read(&found)?)))
+    }
+
+    /// [`Walk::next_child_among`] for those who can do with little of most entries.
+    pub(crate) fn next_child_briefly(
         &mut self,
         depth: isize,
-        offset: usize,
+        wanted: impl Fn(DwTag) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
+        self.max_depth = depth + 1;
+        self.next_briefly(depth, |tag, _| wanted(tag))
+    }
+
+    /// [`Walk::next_named`] among the children of the entry at `depth`.
+    pub(crate) fn next_named_child(
+        &mut self,
+        depth: isize,
+        wanted: impl Fn(DwTag) -> bool,
+        enough: impl Fn(&Brief<'a>) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
+        self.max_depth = depth + 1;
+        self.next_named(depth, |tag, _| wanted(tag), enough)
+    }
+
+    /// Where the next child is of the entry at `depth`.
+    pub(crate) fn next_child_place(&mut self, depth: isize) -> Result<Option<DieRef>> {
+        self.max_depth = depth + 1;
+        let Some(found) = self.advance(depth, |_, _| true)? else { return Ok(None) };
+        let unit = self.unit;
+        let passed = unit
+            .plans
+            .get(&self.debug.plans, unit, found.code)
+            .and_then(|plan| self.cursor.pass(unit, &plan, plan.has_sibling));
+        if passed.map_err(|error| self.failed(error, found.offset))? {
+            self.depth = found.depth;
+        }
+        Ok(Some(self.place(found.offset)))
+    }
+
+    /// Goes on to the attributes of the next entry below `floor` that is wanted.
+    #[inline]
+    fn advance(
+        &mut self,
+        floor: isize,
         wanted: impl Fn(DwTag, isize) -> bool,
-    ) -> Result<bool> {
-        let code = self.cursor.leb()?;
-        if code == 0 {
-            self.depth -= 1;
-            return Ok(false);
-        }
-        let plans = &self.unit.plans;
-        let rare;
-        let plan = match plans.made(code) {
-            Some(plan) => plan,
-            None => {
-                rare = plans.make(&self.debug.plans, self.unit, code)?;
-                &rare
+    ) -> Result<Option<Found>> {
+        // Nearly all entries are passed over here: what is known of them stays in registers.
+        let (mut cursor, mut depth, max_depth) = (self.cursor, self.depth, self.max_depth);
+        let (mut started, mut unpaid) = (self.started, self.unpaid);
+        let found = loop {
+            if cursor.is_at_end() || (started && depth <= floor) {
+                break Ok(None);
             }
-        };
-        if depth > self.max_depth || !wanted(plan.tag, depth) {
-            let is_passed = match depth >= self.max_depth || plan.is_closed {
-                true => self.cursor.skip_with_children(self.unit, plan)?,
-                false => {
-                    self.cursor.skip_attributes(self.unit, plan)?;
-                    false
+            if unpaid >= STRIDE {
+                if let Err(error) = self.debug.budget.spend(unpaid, ".debug_info") {
+                    break Err(error);
                 }
+                unpaid = 0;
+            }
+            started = true;
+            unpaid += 1;
+            let offset = cursor.at;
+            let code = match cursor.leb() {
+                Ok(0) => {
+                    depth -= 1;
+                    continue;
+                }
+                Ok(code) => code,
+                Err(error) => break Err(self.failed(error, offset)),
             };
-            self.depth += isize::from(plan.has_children && !is_passed);
-            return Ok(false);
+            let rare;
+            let plan = match self.unit.plans.made(code) {
+                Some(plan) => plan,
+                None => match self.unit.plans.make(&self.debug.plans, self.unit, code) {
+                    Ok(plan) => {
+                        rare = plan;
+                        &*rare
+                    }
+                    Err(error) => break Err(self.failed(error, offset)),
+                },
+            };
+            let below = depth + isize::from(plan.has_children);
+            if depth <= max_depth && wanted(plan.tag, depth) {
+                let found = Found { code, offset, depth };
+                depth = below;
+                break Ok(Some(found));
+            }
+            let takes_children = plan.has_sibling && (depth >= max_depth || plan.is_closed);
+            depth = match cursor.pass(self.unit, plan, takes_children) {
+                Ok(true) => depth,
+                Ok(false) => below,
+                Err(error) => break Err(self.failed(error, offset)),
+            };
+        };
+        (self.cursor, self.depth, self.started, self.unpaid) = (cursor, depth, started, unpaid);
+        if let Ok(Some(_)) = found {
+            self.max_depth = isize::MAX;
         }
-        self.depth += isize::from(plan.has_children);
-        self.max_depth = isize::MAX;
-        self.entry = Entry::empty(self.place(offset));
-        self.entry.depth = depth;
-        let (debug, unit, entry) = (self.debug, self.unit, &mut self.entry);
-        self.cursor.read_attributes(debug, unit, plan, entry)?;
-        Ok(true)
+        found
+    }
+
+    /// Reads the attributes of `found`, at which the walk is.
+    fn read(&mut self, found: &Found) -> Result<&Entry<'a>> {
+        self.entry = Entry::empty(self.place(found.offset));
+        self.entry.depth = found.depth;
+        let (debug, unit) = (self.debug, self.unit);
+        let plan = unit.plans.get(&debug.plans, unit, found.code)?;
+        match self.cursor.read_attributes(debug, unit, &plan, &mut self.entry) {
+            Ok(()) => Ok(&self.entry),
+            Err(error) => Err(self.failed(error, found.offset)),
+        }
+    }
+
+    #[cold]
+    fn failed(&self, error: Error, offset: usize) -> Error {
+        let place = self.debug.place(self.place(offset));
+        error.context(format!("failed to read the entry at {place}"))
     }
 
     fn place(&self, offset: usize) -> DieRef {

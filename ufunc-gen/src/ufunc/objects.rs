@@ -110,15 +110,28 @@ impl<'a> Seen<'a> {
         let given: HashSet<_> = self.begins.keys().copied().chain(beginnings).collect();
         // What is only taken is compared with nothing.
         let is_given = |place: &DieRef| given.contains(place);
-        let compared = namesakes.values().filter(|places| places.iter().any(is_given));
-        let compared = compared.filter(|places| places.len() > 1).flatten().copied();
-        let mut objects = merged(debug, compared)?;
+        let (mut same, mut compared) = (Vec::new(), Vec::new());
+        for places in namesakes.values().filter(|places| places.len() > 1) {
+            if places.iter().any(is_given) {
+                // What is certainly the same need not be read.
+                match are_all_alike(debug, places)? {
+                    true => same.push(places),
+                    false => compared.extend(places.iter().copied()),
+                }
+            }
+        }
+        let mut objects = merged(debug, compared.into_iter())?;
         let mut next = objects.values().map(|object| object.0 + 1).max().unwrap_or(FIRST);
+        let mut new = || {
+            next += 1;
+            Object(next - 1)
+        };
+        for places in same {
+            let object = new();
+            objects.extend(places.iter().map(|&place| (place, object)));
+        }
         for place in namesakes.into_values().flatten() {
-            objects.entry(place).or_insert_with(|| {
-                next += 1;
-                Object(next - 1)
-            });
+            objects.entry(place).or_insert_with(&mut new);
         }
         Ok(objects)
     }
@@ -133,6 +146,16 @@ fn beginnings<'a>(debug: &DebugInfo<'a>, place: DieRef) -> Result<Vec<Record<'a>
         begins.push(record);
     }
     Ok(begins)
+}
+
+/// Whether the types at `places` are certainly the same.
+fn are_all_alike(debug: &DebugInfo<'_>, places: &[DieRef]) -> Result<bool> {
+    for two in places.windows(2) {
+        if !debug.are_alike(two[0], two[1])? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The types at `places`, equal ones as one object.

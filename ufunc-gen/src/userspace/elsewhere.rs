@@ -5,7 +5,7 @@
 use anyhow::Result;
 
 use super::names::{NameId, Names};
-use super::store::{Draft, Head, Part, RecordId, Ref, Store};
+use super::store::{Draft, Head, Packed, Part, RecordId, Ref, Store};
 use crate::btf::kind;
 use crate::dwarf::raw::Rules;
 use crate::dwarf::{DebugInfo, DieRef, MAX_CHAIN};
@@ -49,7 +49,9 @@ pub(super) fn function<'a>(
             params = Some(entry.at);
         }
         let Some(origin) = entry.origin() else { break };
-        (_, entry) = debug.die(origin)?;
+        // What says no more is not there.
+        let Ok((_, next)) = debug.die(origin) else { break };
+        entry = next;
         name = if name.is_missing() { entry.name } else { name };
         linkage_name = if linkage_name.is_missing() { entry.linkage_name } else { linkage_name };
         external |= entry.external;
@@ -69,8 +71,8 @@ pub(super) fn function<'a>(
         })?;
     }
     let reference = |store: &mut Store<'a>, ty: Option<DieRef>| match ty {
-        Some(place) => store.exact(place),
-        None => Ref::VOID,
+        Some(place) => store.exact(place).pack(),
+        None => Packed::VOID,
     };
     let mut draft = Draft::default();
     let target = reference(store, ret);
@@ -89,7 +91,7 @@ pub(super) fn function<'a>(
         draft.push(Part { name, ty, values: [0; 2] });
     }
     let prototype = store.intern(&draft, (entry.at, 1), Rules::default());
-    let (kind, target) = (kind::FUNC as u8, Ref::Record(prototype));
+    let (kind, target) = (kind::FUNC as u8, Ref::Record(prototype).pack());
     draft.begin(Head { kind, detail: u8::from(external), name: symbol, size: 0, target });
     Ok(Some(store.intern(&draft, (entry.at, 2), Rules::default())))
 }

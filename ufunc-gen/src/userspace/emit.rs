@@ -44,7 +44,7 @@ pub(super) fn emit<'s>(
     let mut counts = [0; Rule::ALL.len()];
     let notes = store.ids().filter(|&id| store.head(id).kind == NOTE);
     for record in order.iter().map(|&ty| types.record(ty)).chain(notes) {
-        let rules = store.rules[record as usize];
+        let rules = store.rules(record);
         for (count, rule) in counts.iter_mut().zip(Rule::ALL) {
             *count += usize::from(rules.has(rule));
         }
@@ -291,7 +291,7 @@ impl<'s> Emitter<'s, '_> {
                 thread_local: head.detail & VAR_THREAD_LOCAL != 0,
                 address: u64::from(high) << 32 | u64::from(low),
             },
-            first: store.firsts[record as usize],
+            first: store.first(record),
             ty,
         }
     }

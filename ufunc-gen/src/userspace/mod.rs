@@ -115,7 +115,9 @@ impl Userspace<'_> {
             (types, other.join().unwrap_or_else(|panic| resume_unwind(panic)))
         });
         let mut btf = emit::emit(&types, &self.store, &order, names, self.pointer, sections);
-        for &(rule, count) in self.left_out.iter().filter(|(_, count)| *count > 0) {
+        let missing = (Rule::Missing, types.missing());
+        let left_out = self.left_out.iter().copied().chain([missing]);
+        for (rule, count) in left_out.filter(|(_, count)| *count > 0) {
             match btf.rules.iter_mut().find(|(known, _)| *known == rule) {
                 Some((_, known)) => *known += count,
                 None => btf.rules.push((rule, count)),

@@ -19,6 +19,16 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
 }
 
+/// What is known of a name's place. Who looks at the one looks at the other.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Where it was found last; 0 if it was found in no section.
+    address: usize,
+    /// The name that was asked for after it the last time. Headers have their names in the same order
+    /// each time.
+    next: NameId,
+}
+
 /// All names of a debug information.
 ///
 /// The same header is read in every unit, and its names are at the same places of `.debug_str` each
@@ -26,9 +36,8 @@ fn spread(hash: u32) -> u64 {
 pub(super) struct Names<'a> {
     texts: Vec<Cow<'a, [u8]>>,
     by_address: HashMap<usize, NameId>,
-    /// What was asked for after each name the last time. Headers have their names in the same order
-    /// each time.
-    next: Vec<NameId>,
+    /// What is known of each name's place.
+    places: Vec<Place>,
     /// The name that was asked for last.
     last: NameId,
     /// With their hashes.
@@ -44,7 +53,7 @@ impl<'a> Names<'a> {
         Names {
             texts: vec![Cow::Borrowed(b"")],
             by_address: HashMap::new(),
-            next: Vec::new(),
+            places: vec![Place::default()],
             last: 0,
             by_text: HashTable::new(),
             joined: HashMap::new(),
@@ -58,9 +67,9 @@ impl<'a> Names<'a> {
             return 0;
         }
         let address = name.address();
-        let likely = self.next.get(self.last as usize).copied().unwrap_or(0);
-        // What begins there is that name: no other text was borrowed from a section.
-        let is_likely = self.texts[likely as usize].as_ptr().addr() == address;
+        let likely = self.places[self.last as usize].next;
+        // What begins there is that name.
+        let is_likely = self.places[likely as usize].address == address;
         self.last = if is_likely { likely } else { self.at(address, name) };
         self.last
     }
@@ -75,10 +84,9 @@ impl<'a> Names<'a> {
                 id
             }
         };
-        if self.next.len() < self.texts.len() {
-            self.next.resize(self.texts.len(), 0);
-        }
-        self.next[self.last as usize] = id;
+        self.places.resize(self.texts.len(), Place::default());
+        self.places[self.last as usize].next = id;
+        self.places[id as usize].address = address;
         id
     }
 

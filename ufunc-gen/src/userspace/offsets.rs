@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which type begins at an offset of a unit.
 
-/// Bytes of a unit for which it is noted where in the list its types are.
-const STRIDE: u32 = 32;
+/// Bytes of a unit for which one [`Block`] says where types begin.
+const BLOCK: u32 = 64;
 
-/// Numbers by offsets. What is near to each other in a unit is so here.
+/// Numbers by offsets.
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
-    /// In the order of the offsets, once all are known.
     entries: Vec<(u32, u32)>,
-    /// How many of them come before each stride of the unit.
-    before: Vec<u32>,
+    blocks: Vec<Block>,
+    /// The numbers, in the order of their offsets.
+    numbers: Vec<u32>,
+}
+
+/// Which of some bytes types begin at.
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    /// A bit for each.
+    begins: u64,
+    /// How many types begin before the block.
+    before: u32,
 }
 
 impl Offsets {
@@ -33,21 +42,35 @@ impl Offsets {
             self.entries.dedup_by_key(|&mut (offset, _)| offset);
             self.entries.reverse();
         }
-        self.before.clear();
-        for (place, &(offset, _)) in self.entries.iter().enumerate() {
-            let stride = (offset / STRIDE) as usize;
-            if stride >= self.before.len() {
-                self.before.resize(stride + 1, place as u32);
+        self.blocks.clear();
+        self.numbers.clear();
+        for &(offset, number) in &self.entries {
+            let (block, begins) = place(offset);
+            let before = self.numbers.len() as u32;
+            if block >= self.blocks.len() {
+                self.blocks.resize(block + 1, Block { begins: 0, before });
             }
+            self.blocks[block].begins |= begins;
+            self.numbers.push(number);
         }
     }
 
     /// The number at `offset`.
+    #[inline]
     pub(super) fn get(&self, offset: u32) -> Option<u32> {
-        let before = *self.before.get((offset / STRIDE) as usize)? as usize;
-        let found = self.entries[before..].iter().find(|(other, _)| *other >= offset)?;
-        (found.0 == offset).then_some(found.1)
+        let (block, begins) = place(offset);
+        let block = self.blocks.get(block)?;
+        if block.begins & begins == 0 {
+            return None;
+        }
+        let before = block.before + (block.begins & (begins - 1)).count_ones();
+        self.numbers.get(before as usize).copied()
     }
+}
+
+/// The block that `offset` is in, and its bit there.
+fn place(offset: u32) -> (usize, u64) {
+    ((offset / BLOCK) as usize, 1 << (offset % BLOCK))
 }
 
 #[cfg(test)]
@@ -57,7 +80,10 @@ mod tests {
     #[test]
     fn each_offset_has_the_number_that_was_added_last() {
         let mut offsets = Offsets::default();
-        for added in [&[(11, 0), (12, 1), (300, 2)][..], &[(90, 0), (300, 1), (3, 2), (90, 3)]] {
+        for added in [
+            &[(11, 0), (12, 1), (63, 5), (64, 6), (300, 2)][..],
+            &[(90, 0), (300, 1), (3, 2), (90, 3)],
+        ] {
             offsets.clear();
             added.iter().for_each(|&(offset, number)| offsets.push(offset, number));
             offsets.finish();

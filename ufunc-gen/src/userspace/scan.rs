@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::mem;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gimli::DwTag;
 use gimli::constants as dw;
 use hashbrown::{DefaultHashBuilder, HashMap};
@@ -14,13 +14,13 @@ use super::Options;
 use super::elsewhere::{is_passed, without_clone};
 use super::names::NameId;
 use super::offsets::Offsets;
-use super::store::{Draft, Head, Key, Part, RecordId, Ref, Store, Translation};
+use super::store::{Draft, Head, Key, Packed, Part, RecordId, Ref, Store, Translation};
 use super::variables::UnitVariables;
 use crate::btf::kind;
-use crate::dwarf::entry::{DieRef, Entry};
-use crate::dwarf::raw::{Kind, RawType, Rules, is_type};
+use crate::dwarf::entry::{DieRef, Entry, RawName};
+use crate::dwarf::raw::{Kind, RawType, Rules, brief_kind, is_type};
 use crate::dwarf::scope::{Scopes, is_namespace, is_scope};
-use crate::dwarf::{DebugInfo, MAX_CHAIN, Unit, UnitIndex, UnitPlace, Walk};
+use crate::dwarf::{Brief, DebugInfo, MAX_CHAIN, Said, Unit, UnitIndex, UnitPlace, Walk};
 
 /// Bits of the detail of an enum.
 pub(super) const ENUM_SIGNED: u8 = 1;
@@ -106,12 +106,22 @@ pub(super) enum Target {
     Elsewhere(DieRef),
 }
 
-/// A function, or one of several entries that speak of it.
+/// A parameter of a function.
 #[derive(Clone, Copy)]
-struct LocalFunction {
+struct LocalParam<'a> {
+    name: RawName<'a>,
+    ty: Target,
+}
+
+/// A function, or one of several entries that speak of it. Most are only declared: nobody wants their
+/// names.
+#[derive(Clone, Copy)]
+struct LocalFunction<'a> {
     at: DieRef,
-    name: NameId,
-    linkage_name: NameId,
+    name: RawName<'a>,
+    linkage_name: RawName<'a>,
+    /// What is around it, if that is what tells it apart from others.
+    scope: NameId,
     external: bool,
     has_code: bool,
     ret: Target,
@@ -132,15 +142,16 @@ pub(super) struct Scanner<'d, 'a> {
     raw: RawType<'a>,
     locals: Vec<Local>,
     parts: Vec<LocalPart>,
-    functions: Vec<LocalFunction>,
+    functions: Vec<LocalFunction<'a>>,
     /// Parameters of the functions.
-    params: Vec<LocalPart>,
-    functions_by_place: HashMap<DieRef, u32>,
+    params: Vec<LocalParam<'a>>,
+    /// The functions in the order of their places, once that was needed.
+    functions_by_place: Vec<(DieRef, u32)>,
     /// Types by their offsets in the unit.
     by_offset: Offsets,
     states: Vec<State>,
     /// How others refer to each type, once that is known.
-    outer: Vec<Option<Ref>>,
+    outer: Vec<Packed>,
     /// The record that each type became.
     kept: Vec<Ref>,
     /// Types that something refers to by their places.
@@ -177,7 +188,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             parts: Vec::new(),
             functions: Vec::new(),
             params: Vec::new(),
-            functions_by_place: HashMap::new(),
+            functions_by_place: Vec::new(),
             by_offset: Offsets::default(),
             states: Vec::new(),
             outer: Vec::new(),
@@ -256,18 +267,32 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 }
                 _ => is_type(tag) || tag == dw::DW_TAG_subprogram || is_namespace(tag),
             };
-            let Some(&entry) = walk.next_among(floor, wanted)? else { break };
-            if entry.depth <= function {
+            let Some(said) = walk.next_briefly(floor, wanted)? else { break };
+            let depth = match &said {
+                Said::Little(entry) => entry.depth,
+                Said::Much(entry) => entry.depth,
+            };
+            if depth <= function {
                 function = isize::MIN;
             }
-            if entry.depth <= pack {
+            if depth <= pack {
                 pack = isize::MIN;
             }
-            if entry.depth <= space {
+            if depth <= space {
                 // What is left may be in another one, which is not above.
-                space = entry.depth - 1;
+                space = depth - 1;
             }
-            scopes.leave(entry.depth);
+            scopes.leave(depth);
+            let entry = match said {
+                Said::Little(entry) => {
+                    match brief_kind(entry.tag) {
+                        Some(kind) => self.add_brief_type(&entry, kind, &mut scopes),
+                        None => self.add_parameter(entry.name, entry.ty),
+                    }
+                    continue;
+                }
+                Said::Much(&entry) => entry,
+            };
             match entry.tag {
                 tag if is_namespace(tag) => {
                     space = entry.depth;
@@ -275,9 +300,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 }
                 dw::DW_TAG_GNU_formal_parameter_pack => pack = entry.depth,
                 dw::DW_TAG_subprogram => {
-                    let index = self.functions.len() as u32;
-                    self.functions_by_place.insert(entry.at, index);
-                    self.begin_function(unit, &entry);
+                    self.begin_function(unit, &entry, &mut scopes);
                     // A copy has the parameters of what it is a copy of.
                     function = match entry.abstract_origin {
                         None => entry.depth,
@@ -285,8 +308,11 @@ impl<'d, 'a> Scanner<'d, 'a> {
                     };
                     scopes.enter_later(&entry);
                 }
-                dw::DW_TAG_formal_parameter | dw::DW_TAG_unspecified_parameters => {
-                    self.add_parameter(&entry);
+                dw::DW_TAG_formal_parameter => self.add_parameter(entry.name, entry.ty),
+                dw::DW_TAG_unspecified_parameters => {
+                    if let Some(function) = self.functions.last_mut() {
+                        function.variadic = true;
+                    }
                 }
                 _ => {
                     self.raw.read(self.debug, unit, walk, &entry)?;
@@ -311,6 +337,46 @@ impl<'d, 'a> Scanner<'d, 'a> {
         Ok(())
     }
 
+    /// Keeps the type `entry`, of which there is no more to know.
+    fn add_brief_type(&mut self, entry: &Brief<'a>, kind: Kind, scopes: &mut Scopes<'a>) {
+        let name = match kind.is_nameless() || entry.name.is_missing() {
+            // Some compilers name even these; BTF does not.
+            true => 0,
+            false => self.scoped_name(entry.name, scopes),
+        };
+        let parts = self.parts.len() as u32;
+        self.add_local(Local {
+            at: entry.at,
+            kind,
+            detail: 0,
+            name,
+            size: 0,
+            target: self.place.target(entry.ty),
+            parts: (parts, parts),
+            rules: Rules::default(),
+        });
+    }
+
+    /// The number of `name` with what is around it.
+    fn scoped_name(&mut self, name: RawName<'a>, scopes: &mut Scopes<'a>) -> NameId {
+        let name = self.store.names.id(name);
+        let scope = self.scope_id(scopes);
+        self.store.names.join(scope, name)
+    }
+
+    /// The number of the innermost scope's name.
+    fn scope_id(&mut self, scopes: &mut Scopes<'a>) -> NameId {
+        let scope = scopes.resolve(self.debug);
+        match &self.scope {
+            Some((last, id)) if Arc::ptr_eq(last, scope) => *id,
+            _ => {
+                let id = self.store.names.add(scope.as_bytes().to_vec().into());
+                self.scope = Some((Arc::clone(scope), id));
+                id
+            }
+        }
+    }
+
     /// Keeps the type that was just read.
     fn add_type(
         &mut self,
@@ -327,7 +393,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             Kind::DeclaredEnum => ENUM_DECLARED,
             Kind::Bytes => STRUCT_BYTES,
-            Kind::FuncProto => u8::from(raw.variadic),
+            Kind::FuncProto | Kind::FuncPtr => u8::from(raw.variadic),
             _ => 0,
         };
         let name = match entry.tag {
@@ -336,23 +402,12 @@ impl<'d, 'a> Scanner<'d, 'a> {
             dw::DW_TAG_base_type => self.store.names.id(raw.name),
             // It has the place of its declaration, not its own.
             _ if entry.specification.is_some() => {
-                let name = self.debug.qualified_name(unit, entry)?.unwrap_or_default();
+                let name =
+                    self.debug.qualified_name(unit, entry).ok().flatten().unwrap_or_default();
                 self.store.names.add(name.into_owned().into_bytes().into())
             }
             _ if raw.name.is_missing() => 0,
-            _ => {
-                let name = self.store.names.id(raw.name);
-                let scope = scopes.resolve(self.debug);
-                let scope = match &self.scope {
-                    Some((last, id)) if Arc::ptr_eq(last, scope) => *id,
-                    _ => {
-                        let id = self.store.names.add(scope.as_bytes().to_vec().into());
-                        self.scope = Some((Arc::clone(scope), id));
-                        id
-                    }
-                };
-                self.store.names.join(scope, name)
-            }
+            _ => self.scoped_name(raw.name, scopes),
         };
         let start = self.parts.len() as u32;
         let raw = &self.raw;
@@ -393,12 +448,19 @@ impl<'d, 'a> Scanner<'d, 'a> {
         index
     }
 
-    fn begin_function(&mut self, unit: &Unit<'a>, entry: &Entry<'a>) {
+    fn begin_function(&mut self, unit: &Unit<'a>, entry: &Entry<'a>, scopes: &mut Scopes<'a>) {
         let params = self.params.len() as u32;
+        // GCC names no symbol of functions that no other file sees, those of C++ too.
+        let has_symbol = unit.is_c() || entry.external || !entry.linkage_name.is_missing();
+        let scope = match has_symbol || entry.name.is_missing() {
+            true => 0,
+            false => self.scope_id(scopes),
+        };
         self.functions.push(LocalFunction {
             at: entry.at,
-            name: self.store.names.id(entry.name),
-            linkage_name: self.store.names.id(entry.linkage_name),
+            name: entry.name,
+            linkage_name: entry.linkage_name,
+            scope,
             external: entry.external,
             has_code: self.debug.has_code(unit, entry),
             ret: self.place.target(entry.ty),
@@ -410,15 +472,10 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// Takes note of a parameter of the function that was begun last.
-    fn add_parameter(&mut self, entry: &Entry<'a>) {
+    fn add_parameter(&mut self, name: RawName<'a>, ty: Option<DieRef>) {
         let Some(function) = self.functions.last_mut() else { return };
-        if entry.tag == dw::DW_TAG_unspecified_parameters {
-            function.variadic = true;
-            return;
-        }
-        let name = self.store.names.id(entry.name);
-        let ty = self.place.target(entry.ty);
-        self.params.push(LocalPart { name, ty, values: [0; 2] });
+        let ty = self.place.target(ty);
+        self.params.push(LocalParam { name, ty });
         function.params.1 = self.params.len() as u32;
     }
 
@@ -442,7 +499,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 }
                 _ => None,
             };
-            self.outer.push(outer);
+            self.outer.push(outer.map_or(Packed::UNKNOWN, Ref::pack));
         }
     }
 
@@ -452,7 +509,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         if first == index {
             return Ref::Named(key);
         }
-        self.outer[first as usize] = Some(self.exact(first));
+        self.outer[first as usize] = self.exact(first).pack();
         self.exact(index)
     }
 
@@ -466,15 +523,22 @@ impl<'d, 'a> Scanner<'d, 'a> {
     fn intern_all(&mut self, unit: &Unit<'a>) -> Result<UnitTypes> {
         let mut roots = Vec::new();
         let everything = self.debug.refers_elsewhere();
-        for index in 0..self.locals.len() as u32 {
-            let local = &self.locals[index as usize];
-            let is_root = self.is_root(local);
-            if !is_root && !everything {
-                continue;
-            }
-            let reference = self.intern(index)?;
-            if let (true, Ref::Record(id)) = (is_root, reference) {
-                self.add_root(&mut roots, id);
+        // What has a name that others refer to it by comes last: nothing has to wait for it, and most of
+        // what it refers to is there then.
+        for is_last in [false, true] {
+            for index in 0..self.locals.len() as u32 {
+                let local = &self.locals[index as usize];
+                if local.key().is_some() != is_last {
+                    continue;
+                }
+                let is_root = self.is_root(local);
+                if !is_root && !everything {
+                    continue;
+                }
+                let reference = self.intern(index);
+                if let (true, Ref::Record(id)) = (is_root, reference) {
+                    self.add_root(&mut roots, id);
+                }
             }
         }
         let mut coded_elsewhere = Vec::new();
@@ -482,7 +546,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             if !self.functions[index].has_code || !self.options.functions {
                 continue;
             }
-            match self.function(index)? {
+            match self.function(index) {
                 Some(id) => self.add_root(&mut roots, id),
                 None => coded_elsewhere.push(self.functions[index].at),
             }
@@ -527,7 +591,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// Puts the type `root` and what it leads to into the store.
-    fn intern(&mut self, root: u32) -> Result<Ref> {
+    fn intern(&mut self, root: u32) -> Ref {
         self.stack.push(root);
         while let Some(&index) = self.stack.last() {
             let state = &mut self.states[index as usize];
@@ -536,74 +600,79 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 continue;
             }
             *state = State::Open;
-            let Some(reference) = self.keep(index)? else { continue };
+            let Some(reference) = self.keep(index) else { continue };
             let index = index as usize;
             (self.states[index], self.kept[index]) = (State::Done, reference);
-            self.outer[index] = self.outer[index].or(Some(reference));
+            if self.outer[index] == Packed::UNKNOWN {
+                self.outer[index] = reference.pack();
+            }
             self.stack.pop();
         }
-        Ok(self.kept[root as usize])
+        self.kept[root as usize]
     }
 
     /// Puts `target` into the store, if it is of this unit. Gives the same target, looked up.
-    pub(super) fn intern_target(&mut self, target: Target) -> Result<Target> {
-        let target = self.look_up(target)?;
+    pub(super) fn intern_target(&mut self, target: Target) -> Target {
+        let target = self.look_up(target);
         if let Target::Local(index) = target
-            && self.outer[index as usize].is_none()
+            && self.outer[index as usize] == Packed::UNKNOWN
         {
-            self.intern(index)?;
+            self.intern(index);
         }
-        Ok(target)
+        target
     }
 
-    fn look_up(&self, target: Target) -> Result<Target> {
-        let Target::Inside(offset) = target else { return Ok(target) };
-        // Nothing but a damaged file refers to a place in its own unit where no type is.
-        let index = self.by_offset.get(offset);
-        let place = || self.debug.place(self.place.die(offset));
-        index.map(Target::Local).with_context(|| format!("there is no type at {}", place()))
+    fn look_up(&self, target: Target) -> Target {
+        let Target::Inside(offset) = target else { return target };
+        match self.by_offset.get(offset) {
+            Some(index) => Target::Local(index),
+            // Nothing but a damaged file refers to a place in its own unit where no type is. Nowhere
+            // else is one at that place.
+            None => Target::Elsewhere(self.place.die(offset)),
+        }
     }
 
     /// How another type refers to `target`. If that is new, it goes on the stack: the other one has
     /// to wait, and what is given here means nothing.
-    pub(super) fn reference(&mut self, target: Target) -> Result<Ref> {
-        Ok(match self.look_up(target)? {
-            Target::Void => Ref::VOID,
+    #[inline]
+    pub(super) fn reference(&mut self, target: Target) -> Packed {
+        match self.look_up(target) {
+            Target::Void => Packed::VOID,
             Target::Local(index) => match self.outer[index as usize] {
-                Some(reference) => reference,
-                None if self.states[index as usize] == State::New => {
+                Packed::UNKNOWN if self.states[index as usize] == State::New => {
                     self.stack.push(index);
-                    Ref::VOID
+                    Packed::VOID
                 }
                 // It leads back to itself without any name on the way, which no language has.
-                None => self.exact(index),
+                Packed::UNKNOWN => self.exact(index).pack(),
+                reference => reference,
             },
-            Target::Elsewhere(place) => self.store.exact(place),
-            Target::Inside(_) => Ref::VOID,
-        })
+            Target::Elsewhere(place) => self.store.exact(place).pack(),
+            Target::Inside(_) => Packed::VOID,
+        }
     }
 
     /// Puts the type `index` into the store, and gives the reference to it; `None` if it has to wait
     /// for others, which are on the stack then.
-    fn keep(&mut self, index: u32) -> Result<Option<Ref>> {
+    fn keep(&mut self, index: u32) -> Option<Ref> {
         let local = self.locals[index as usize];
         let others = self.stack.len();
-        let target = self.reference(local.target)?;
+        let target = self.reference(local.target);
         let kind = match local.kind {
-            Kind::Same | Kind::Array if self.stack.len() > others => return Ok(None),
+            Kind::Same | Kind::Array if self.stack.len() > others => return None,
             Kind::Same => {
                 if local.rules != Rules::default() {
                     // Nobody refers to the record: it is there to be counted.
                     self.keep_note(&local, target);
                 }
-                return Ok(Some(target));
+                return Some(target.unpack());
             }
             Kind::Declared { union } => {
                 // Nothing is known of one without a name.
                 let named = Ref::Named(Key { name: local.name, union });
-                return Ok(Some(if local.name != 0 { named } else { Ref::VOID }));
+                return Some(if local.name != 0 { named } else { Ref::VOID });
             }
-            Kind::Array => return self.keep_array(&local, target).map(Some),
+            Kind::Array => return Some(self.keep_array(&local, target)),
             Kind::Int(_) => kind::INT,
             Kind::Float => kind::FLOAT,
             Kind::Ptr => kind::PTR,
@@ -615,7 +684,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             Kind::Union => kind::UNION,
             Kind::Enum if local.detail & ENUM_WIDE != 0 => kind::ENUM64,
             Kind::Enum | Kind::DeclaredEnum => kind::ENUM,
-            Kind::FuncProto => kind::FUNC_PROTO,
+            Kind::FuncProto | Kind::FuncPtr => kind::FUNC_PROTO,
         };
         let mut draft = mem::take(&mut self.draft);
         let head = Head {
@@ -627,19 +696,31 @@ impl<'d, 'a> Scanner<'d, 'a> {
             target,
         };
         draft.begin(head);
-        for part in local.parts.0..local.parts.1 {
-            let LocalPart { name, ty, values } = self.parts[part as usize];
-            let ty = self.reference(ty)?;
+        for part in local.parts.0 as usize..local.parts.1 as usize {
+            let LocalPart { name, ty, values } = self.parts[part];
+            // Values of enumerations have no type.
+            let ty = match ty {
+                Target::Void => Packed::VOID,
+                ty => self.reference(ty),
+            };
             draft.push(Part { name, ty, values });
         }
-        let is_whole = self.stack.len() == others;
-        let id = is_whole.then(|| self.store.intern(&draft, (local.at, 0), local.rules));
+        let id = match (self.stack.len() == others, local.kind) {
+            (false, _) => None,
+            (true, Kind::FuncPtr) => {
+                let prototype = self.store.intern(&draft, (local.at, 1), local.rules);
+                let target = Ref::Record(prototype).pack();
+                draft.begin(Head { kind: kind::PTR as u8, detail: 0, name: 0, size: 0, target });
+                Some(self.store.intern(&draft, (local.at, 0), Rules::default()))
+            }
+            (true, _) => Some(self.store.intern(&draft, (local.at, 0), local.rules)),
+        };
         self.draft = draft;
-        Ok(id.map(Ref::Record))
+        id.map(Ref::Record)
     }
 
     /// Remembers that `local` was expressed as `target`.
-    fn keep_note(&mut self, local: &Local, target: Ref) {
+    fn keep_note(&mut self, local: &Local, target: Packed) {
         let mut draft = mem::take(&mut self.draft);
         draft.begin(Head { kind: NOTE, detail: 0, name: 0, size: 0, target });
         self.store.intern(&draft, (local.at, 0), local.rules);
@@ -647,7 +728,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// An array of arrays is as many types as it has dimensions.
-    fn keep_array(&mut self, local: &Local, element: Ref) -> Result<Ref> {
+    fn keep_array(&mut self, local: &Local, element: Packed) -> Ref {
         let mut target = element;
         let counts = (local.parts.0..local.parts.1).rev();
         let mut counts: Vec<u32> = counts.map(|part| self.parts[part as usize].values[0]).collect();
@@ -660,25 +741,38 @@ impl<'d, 'a> Scanner<'d, 'a> {
             let kind = kind::ARRAY as u8;
             draft.begin(Head { kind, detail: 0, name: 0, size, target });
             let number = (outermost - level).min(u8::MAX.into()) as u8;
-            target = Ref::Record(self.store.intern(&draft, (local.at, number), local.rules));
+            let id = self.store.intern(&draft, (local.at, number), local.rules);
+            target = Ref::Record(id).pack();
         }
         self.draft = draft;
-        Ok(target)
+        target.unpack()
+    }
+
+    /// What the entry at `place` says of a function.
+    fn function_at(&mut self, place: DieRef) -> Option<LocalFunction<'a>> {
+        if self.functions_by_place.is_empty() {
+            let places = self.functions.iter().map(|function| function.at).zip(0..);
+            self.functions_by_place.extend(places);
+            self.functions_by_place.sort_unstable();
+        }
+        let found = self.functions_by_place.binary_search_by_key(&place, |&(at, _)| at).ok()?;
+        self.functions.get(self.functions_by_place[found].1 as usize).copied()
     }
 
     /// Puts the function `index`, which has code, into the store; `None` if another unit has what
     /// its source says.
-    fn function(&mut self, index: usize) -> Result<Option<RecordId>> {
+    fn function(&mut self, index: usize) -> Option<RecordId> {
         let mut whole = self.functions[index];
         // A copy for one caller, or for all, leaves the words to the entry that it is a copy of;
         // and a definition those to its declaration that this has said.
         let mut at = whole;
         for _ in 0..MAX_CHAIN {
             let Some(origin) = at.origin else { break };
-            let Some(&next) = self.functions_by_place.get(&origin) else { return Ok(None) };
-            let next = self.functions[next as usize];
-            whole.name = if whole.name == 0 { next.name } else { whole.name };
-            if whole.linkage_name == 0 {
+            let next = self.function_at(origin)?;
+            if whole.name.is_empty() {
+                (whole.scope, whole.name) = (next.scope, next.name);
+            }
+            if whole.linkage_name.is_empty() {
                 whole.linkage_name = next.linkage_name;
             }
             whole.external |= next.external;
@@ -688,43 +782,47 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             at = next;
         }
-        let symbol = match whole.linkage_name {
-            0 => whole.name,
-            linkage_name => linkage_name,
+        let symbol = match whole.linkage_name.is_empty() {
+            true => {
+                let name = self.store.names.id(whole.name);
+                self.store.names.join(whole.scope, name)
+            }
+            false => self.store.names.id(whole.linkage_name),
         };
         if symbol == 0 {
-            return Ok(None);
+            return None;
         }
         let symbol = without_clone(&mut self.store.names, symbol);
         let params = whole.params.0 as usize..whole.params.1 as usize;
-        whole.ret = self.intern_target(whole.ret)?;
+        whole.ret = self.intern_target(whole.ret);
         for param in params.clone() {
-            self.params[param].ty = self.intern_target(self.params[param].ty)?;
+            self.params[param].ty = self.intern_target(self.params[param].ty);
         }
-        let target = self.reference(whole.ret)?;
+        let target = self.reference(whole.ret);
         let mut draft = mem::take(&mut self.draft);
         let detail = u8::from(whole.variadic);
         let kind = kind::FUNC_PROTO as u8;
         draft.begin(Head { kind, detail, name: 0, size: 0, target });
         for (number, param) in params.enumerate() {
-            let LocalPart { name, ty, values } = self.params[param];
+            let LocalParam { name, ty } = self.params[param];
+            let name = self.store.names.id(name);
             if !is_passed(&self.store.names, name, symbol) {
                 continue;
             }
-            let ty = self.reference(ty)?;
+            let ty = self.reference(ty);
             let name = match name {
                 0 => self.store.names.parameter(number),
                 name => name,
             };
-            draft.push(Part { name, ty, values });
+            draft.push(Part { name, ty, values: [0; 2] });
         }
         let prototype = self.store.intern(&draft, (at.at, 1), Rules::default());
         let detail = u8::from(whole.external);
-        let (kind, target) = (kind::FUNC as u8, Ref::Record(prototype));
+        let (kind, target) = (kind::FUNC as u8, Ref::Record(prototype).pack());
         draft.begin(Head { kind, detail, name: symbol, size: 0, target });
         let id = self.store.intern(&draft, (at.at, 2), Rules::default());
         self.draft = draft;
-        Ok(Some(id))
+        Some(id)
     }
 }
 

@@ -42,18 +42,28 @@ impl Ref {
 
     /// The reference as a word: two bits say what it is. There are fewer than 2^30 names and
     /// records in what fits into memory.
-    fn pack(self) -> u32 {
-        match self {
+    pub(super) fn pack(self) -> Packed {
+        Packed(match self {
             Ref::Record(id) => id * Self::KINDS,
             Ref::Named(Key { name, union: false }) => name * Self::KINDS + 1,
             Ref::Named(Key { name, union: true }) => name * Self::KINDS + 2,
             Ref::Exact(place) => place * Self::KINDS + 3,
-        }
+        })
     }
+}
 
-    fn unpack(word: u32) -> Self {
-        let value = word / Self::KINDS;
-        match word % Self::KINDS {
+/// A [`Ref`] as a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packed(u32);
+
+impl Packed {
+    pub(super) const VOID: Packed = Packed(0);
+    /// No reference: there are fewer places than would give this one.
+    pub(super) const UNKNOWN: Packed = Packed(u32::MAX);
+
+    pub(super) fn unpack(self) -> Ref {
+        let value = self.0 / Ref::KINDS;
+        match self.0 % Ref::KINDS {
             0 => Ref::Record(value),
             1 => Ref::Named(Key { name: value, union: false }),
             2 => Ref::Named(Key { name: value, union: true }),
@@ -72,14 +82,14 @@ pub(super) struct Head {
     pub(super) name: NameId,
     /// In bytes; of an array its length.
     pub(super) size: u32,
-    pub(super) target: Ref,
+    pub(super) target: Packed,
 }
 
 /// A member, an enumerator or a parameter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
     pub(super) name: NameId,
-    pub(super) ty: Ref,
+    pub(super) ty: Packed,
     /// Of a member its offset and its bits, of an enumerator the halves of its value.
     pub(super) values: [u32; 2],
 }
@@ -107,14 +117,14 @@ impl Draft {
 impl Head {
     fn words(self) -> [u32; HEAD] {
         let kind = u32::from(self.kind) | u32::from(self.detail) << 8;
-        [kind, self.name, self.size, self.target.pack()]
+        [kind, self.name, self.size, self.target.0]
     }
 }
 
 impl Part {
     fn words(self) -> [u32; PART] {
         let [low, high] = self.values;
-        [self.name, self.ty.pack(), low, high]
+        [self.name, self.ty.0, low, high]
     }
 }
 
@@ -122,14 +132,35 @@ impl Part {
 /// several types, which the number tells apart.
 pub(super) type First = (DieRef, u8);
 
+/// Behind all others.
+const NOWHERE: First = (DieRef::MAX, u8::MAX);
+
+/// What is known of a record beside its words. Who looks at one of these looks at most of them.
+#[derive(Clone, Copy, Default)]
+struct Record {
+    first: First,
+    rules: Rules,
+    /// Where in the words of all records its own are.
+    start: u32,
+    end: u32,
+    /// The record that was asked for after it the last time. Files have their headers, and these their
+    /// types, in the same order mostly.
+    next: RecordId,
+}
+
+impl Record {
+    fn words(self, words: &[u32]) -> &[u32] {
+        &words[self.start as usize..self.end as usize]
+    }
+}
+
 /// All records of a debug information.
 pub(super) struct Store<'a> {
     pub(super) names: Names<'a>,
     words: Vec<u32>,
-    /// Where in `words` each record ends.
-    ends: Vec<u32>,
-    pub(super) firsts: Vec<First>,
-    pub(super) rules: Vec<Rules>,
+    records: Vec<Record>,
+    /// The record that was asked for last.
+    last: RecordId,
     by_words: HashTable<RecordId>,
     hasher: DefaultHashBuilder,
     /// Entries that are referred to by their places.
@@ -140,14 +171,12 @@ pub(super) struct Store<'a> {
 impl<'a> Store<'a> {
     /// An empty one. Only those that have the same `hasher` can be put together.
     pub(super) fn new(hasher: DefaultHashBuilder) -> Self {
-        let nowhere = (DieRef::default(), 0);
         Store {
             names: Names::new(hasher.clone()),
             words: Vec::new(),
             // `void`
-            ends: vec![0],
-            firsts: vec![nowhere],
-            rules: vec![Rules::default()],
+            records: vec![Record::default()],
+            last: 0,
             by_words: HashTable::new(),
             hasher,
             exact: Vec::new(),
@@ -157,48 +186,73 @@ impl<'a> Store<'a> {
 
     /// Number of records, with `void`.
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.records.len()
     }
 
     /// All records, in order, without `void`.
     pub(super) fn ids(&self) -> impl Iterator<Item = RecordId> + use<> {
-        1..self.ends.len() as RecordId
+        1..self.records.len() as RecordId
     }
 
     /// All records, in the order of the debug information.
     pub(super) fn in_order(&self) -> Vec<RecordId> {
         let mut order: Vec<_> = self.ids().collect();
-        order.sort_unstable_by_key(|&id| (self.firsts[id as usize], id));
+        order.sort_unstable_by_key(|&id| (self.first(id), id));
         order
     }
 
     /// The record with the words of `draft`, which was found at `first`.
     pub(super) fn intern(&mut self, draft: &Draft, first: First, rules: Rules) -> RecordId {
-        let Store { words, ends, hasher, .. } = self;
-        let content = |id: RecordId| &words[span(ends, id)];
+        let likely = self.records[self.last as usize].next;
+        let id = match self.records[likely as usize].words(&self.words) == draft.0 && likely != 0 {
+            true => likely,
+            false => self.find(draft),
+        };
+        let record = &mut self.records[id as usize];
+        record.first = record.first.min(first);
+        record.rules.merge(rules);
+        self.last = id;
+        id
+    }
+
+    /// The record with the words of `draft`, looked up or added.
+    fn find(&mut self, draft: &Draft) -> RecordId {
+        let Store { words, records, hasher, .. } = self;
+        let content = |id: RecordId| records[id as usize].words(words);
         let hash = hasher.hash_one(&*draft.0);
         let found = self.by_words.entry(
             hash,
             |&id| content(id) == draft.0,
             |&id| hasher.hash_one(content(id)),
         );
-        match found {
-            hashbrown::hash_table::Entry::Occupied(found) => {
-                let id = *found.get() as usize;
-                self.firsts[id] = self.firsts[id].min(first);
-                self.rules[id].merge(rules);
-                id as RecordId
-            }
+        let id = match found {
+            hashbrown::hash_table::Entry::Occupied(found) => *found.get(),
             hashbrown::hash_table::Entry::Vacant(place) => {
-                let id = ends.len() as RecordId;
+                let id = records.len() as RecordId;
                 place.insert(id);
+                let start = words.len() as u32;
                 words.extend_from_slice(&draft.0);
-                ends.push(words.len() as u32);
-                self.firsts.push(first);
-                self.rules.push(rules);
+                let (first, end) = (NOWHERE, words.len() as u32);
+                records.push(Record { first, start, end, ..Record::default() });
                 id
             }
-        }
+        };
+        records[self.last as usize].next = id;
+        id
+    }
+
+    /// Where the record `id` was found first.
+    pub(super) fn first(&self, id: RecordId) -> First {
+        self.records[id as usize].first
+    }
+
+    /// What was expressed in other ways in the record `id`.
+    pub(super) fn rules(&self, id: RecordId) -> Rules {
+        self.records[id as usize].rules
+    }
+
+    fn words(&self, id: RecordId) -> &[u32] {
+        self.records[id as usize].words(&self.words)
     }
 
     /// A reference to the entry at `place`.
@@ -218,29 +272,29 @@ impl<'a> Store<'a> {
 
     /// The head of the record `id`.
     pub(super) fn head(&self, id: RecordId) -> Head {
-        let words = &self.words[span(&self.ends, id)];
+        let words = self.words(id);
         Head {
             kind: words[0] as u8,
             detail: (words[0] >> 8) as u8,
             name: words[1],
             size: words[2],
-            target: Ref::unpack(words[3]),
+            target: Packed(words[3]),
         }
     }
 
     /// The parts of the record `id`.
     pub(super) fn parts(&self, id: RecordId) -> impl ExactSizeIterator<Item = Part> {
-        let words = &self.words[span(&self.ends, id)][HEAD..];
+        let words = &self.words(id)[HEAD..];
         words.chunks_exact(PART).map(|part| Part {
             name: part[0],
-            ty: Ref::unpack(part[1]),
+            ty: Packed(part[1]),
             values: [part[2], part[3]],
         })
     }
 
     /// The name by which others refer to the record `id`, if that is how they do.
     pub(super) fn key(&self, id: RecordId) -> Option<Key> {
-        let words = &self.words[span(&self.ends, id)];
+        let words = self.words(id);
         // With their detail: what stands for other types is not what anybody means by a name.
         let (kind, name) = (words[0], words[1]);
         match kind {
@@ -253,7 +307,7 @@ impl<'a> Store<'a> {
     /// What the record `id` refers to.
     pub(super) fn refs(&self, id: RecordId) -> impl Iterator<Item = Ref> {
         let target = self.head(id).target;
-        std::iter::once(target).chain(self.parts(id).map(|part| part.ty))
+        std::iter::once(target).chain(self.parts(id).map(|part| part.ty)).map(Packed::unpack)
     }
 
     /// Adds all records of `other`, which has the same hasher. Gives the new reference for each old
@@ -268,27 +322,18 @@ impl<'a> Store<'a> {
             let head = other.head(id);
             draft.begin(Head {
                 name: translation.name(head.name),
-                target: translation.reference(head.target),
+                target: translation.packed(head.target),
                 ..head
             });
             for part in other.parts(id) {
-                let (name, ty) = (translation.name(part.name), translation.reference(part.ty));
+                let (name, ty) = (translation.name(part.name), translation.packed(part.ty));
                 draft.push(Part { name, ty, ..part });
             }
-            let index = id as usize;
-            let id = self.intern(&draft, other.firsts[index], other.rules[index]);
+            let id = self.intern(&draft, other.first(id), other.rules(id));
             translation.records.push(id);
         }
         translation
     }
-}
-
-/// Where in the words of all records those of the record `id` are.
-fn span(ends: &[u32], id: RecordId) -> std::ops::Range<usize> {
-    let id = id as usize;
-    // `void` has none.
-    let start = id.checked_sub(1).map_or(0, |before| ends[before]);
-    start as usize..ends[id] as usize
 }
 
 /// What the numbers in one store are in another.
@@ -314,6 +359,10 @@ impl Translation {
             Ref::Exact(place) => self.places[place as usize],
         }
     }
+
+    fn packed(&self, reference: Packed) -> Packed {
+        self.reference(reference.unpack()).pack()
+    }
 }
 
 #[cfg(test)]
@@ -322,6 +371,7 @@ mod tests {
 
     fn pointer(store: &mut Store<'_>, target: Ref) -> RecordId {
         let mut draft = Draft::default();
+        let target = target.pack();
         draft.begin(Head { kind: kind::PTR as u8, detail: 0, name: 0, size: 0, target });
         store.intern(&draft, (DieRef::default(), 0), Rules::default())
     }
@@ -345,7 +395,7 @@ mod tests {
     fn references_survive_being_packed() {
         let named = |union| Ref::Named(Key { name: 7, union });
         for reference in [Ref::VOID, Ref::Record(5), named(false), named(true), Ref::Exact(9)] {
-            assert_eq!(Ref::unpack(reference.pack()), reference);
+            assert_eq!(reference.pack().unpack(), reference);
         }
     }
 

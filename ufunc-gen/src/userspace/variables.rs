@@ -14,7 +14,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::names::{NameId, Names};
 use super::scan::Scanner;
-use super::store::{Draft, Head, Part, RecordId, Ref, Store, Translation};
+use super::store::{Draft, Head, Packed, Part, RecordId, Store, Translation};
 use super::{UnitTypes, VAR_GLOBAL, VAR_THREAD_LOCAL};
 use crate::btf::kind;
 use crate::dwarf::entry::Entry;
@@ -118,7 +118,7 @@ impl Variable {
     }
 
     /// The record of it, at `place`, if its type is `target`.
-    fn intern(self, store: &mut Store<'_>, place: Place, target: Ref) -> RecordId {
+    fn intern(self, store: &mut Store<'_>, place: Place, target: Packed) -> RecordId {
         let mut draft = Draft::default();
         let name = store.names.join(self.scope, self.name);
         let symbol = if self.linkage_name != 0 { self.linkage_name } else { self.name };
@@ -126,7 +126,7 @@ impl Variable {
         detail |= if place.thread_local { VAR_THREAD_LOCAL } else { 0 };
         draft.begin(Head { kind: kind::VAR as u8, detail, name, size: 0, target });
         let values = [place.address as u32, (place.address >> 32) as u32];
-        draft.push(Part { name: symbol, ty: Ref::VOID, values });
+        draft.push(Part { name: symbol, ty: Packed::VOID, values });
         store.intern(&draft, (self.at, 0), Rules::default())
     }
 }
@@ -152,8 +152,8 @@ impl<'a> Scanner<'_, 'a> {
                 None => found.incomplete.push(*variable),
                 Some(whole) if whole.name == 0 => found.nameless += 1,
                 Some(whole) => {
-                    let target = self.intern_target(self.place.target(whole.ty))?;
-                    let target = self.reference(target)?;
+                    let target = self.intern_target(self.place.target(whole.ty));
+                    let target = self.reference(target);
                     let id = whole.intern(&mut self.store, place, target);
                     self.add_root(roots, id);
                 }
@@ -351,7 +351,7 @@ pub(super) fn complete(store: &mut Store<'_>, units: &mut [UnitTypes]) -> Vec<(R
             let whole = variable.whole(|at| known.get(&at)).unwrap_or(variable);
             match whole.place() {
                 Some(place) if whole.name != 0 => {
-                    let target = whole.ty.map_or(Ref::VOID, |ty| store.exact(ty));
+                    let target = whole.ty.map_or(Packed::VOID, |ty| store.exact(ty).pack());
                     unit.roots.push(whole.intern(store, place, target));
                 }
                 _ => count(Rule::UnfitVariable, 1),

@@ -52,6 +52,11 @@ struct Unusual {
 }
 
 impl Types<'_, '_> {
+    /// Number of places that are referred to and where no type is.
+    pub(super) fn missing(&self) -> usize {
+        self.places.iter().filter(|place| place.is_none()).count()
+    }
+
     /// Number of types, with `void`.
     pub(super) fn len(&self) -> usize {
         self.store.len() + self.unusual.len()
@@ -190,7 +195,7 @@ fn enums(store: &Store<'_>) -> HashMap<RecordId, RecordId> {
     let mut first = HashMap::<(NameId, u32), RecordId>::new();
     for id in defined {
         let found = first.entry(key(id)).or_insert(id);
-        if store.firsts[id as usize] < store.firsts[*found as usize] {
+        if store.first(id) < store.first(*found) {
             *found = id;
         }
     }
@@ -213,7 +218,7 @@ fn usual(store: &Store<'_>, units: &[UnitTypes]) -> (Usual, HashMap<Key, Vec<Rec
     }
     let mut counts = HashMap::<RecordId, usize>::new();
     for records in ambiguous.values_mut() {
-        records.sort_unstable_by_key(|&id| store.firsts[id as usize]);
+        records.sort_unstable_by_key(|&id| store.first(id));
         counts.extend(records.iter().map(|&id| (id, 0)));
     }
     if !counts.is_empty() {

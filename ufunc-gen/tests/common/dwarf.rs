@@ -40,6 +40,7 @@ const ABBREVIATIONS: &[Abbreviation] = &[
     (26, 0x15, true, &[TYPE]),
     (27, 0x05, false, &[TYPE]),
     (28, 0x13, false, &[NAME, (0x3c, 0x19)]),
+    (29, 0x15, true, &[SIZE, TYPE]),
 ];
 
 /// `.debug_info` under construction: C++, DWARF 5, 64-bit.

@@ -26,6 +26,15 @@ use ufunc_gen::btf::{Linkage, Type, TypeId};
 /// No run of the command in these tests takes a tenth of this.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 
+/// An application that lends a pair, which is inferred.
+pub const PAIR: &str = r#"
+struct thing { int n; };
+static struct thing only;
+struct thing *thing_new(int n) { only.n = n; return &only; }
+void thing_free(struct thing *t) { t->n = 0; }
+int main(void) { thing_free(thing_new(1)); return 0; }
+"#;
+
 /// The Debian package that has `tool`.
 fn package(tool: &str) -> &'static str {
     match tool {
@@ -231,6 +240,27 @@ impl Random {
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() >> 16) as usize % end.max(1)
+    }
+
+    /// A section that is read of an application, those more often that there is more to read in.
+    pub fn read_section(&mut self) -> &'static str {
+        const READ: [&str; 14] = [
+            ".debug_info",
+            ".debug_info",
+            ".debug_info",
+            ".debug_abbrev",
+            ".debug_abbrev",
+            ".debug_str",
+            ".debug_line",
+            ".debug_line_str",
+            ".debug_types",
+            ".rela.debug_info",
+            ".note.gnu.build-id",
+            ".note.ufunc",
+            ".symtab",
+            ".strtab",
+        ];
+        READ[self.below(READ.len())]
     }
 }
 

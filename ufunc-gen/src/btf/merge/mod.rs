@@ -19,7 +19,7 @@ use anyhow::Result;
 pub use append::append;
 pub use names::{Ambiguous, Class, Conflict, Side, essential};
 
-use super::raw::{Raw, assemble};
+use super::raw::{Assembled, Raw};
 use joined::Joined;
 use names::Whole;
 
@@ -84,8 +84,8 @@ pub struct Options {
 /// The result of a merge.
 #[derive(Debug)]
 pub struct Merged {
-    /// BTF that stands alone, little-endian.
-    pub bytes: Vec<u8>,
+    /// BTF that stands alone.
+    pub btf: Assembled,
     /// Number of types in it.
     pub types: usize,
     /// The names that stood for different layouts, by class and name.
@@ -122,8 +122,9 @@ pub fn merge(base: Input<'_>, more: Vec<Input<'_>>, options: &Options) -> Result
     let mut whole = Whole { types: &mut types, strings: &mut strings, ids };
     let ambiguous = if options.ambiguous { whole.ambiguous() } else { Vec::new() };
     let conflicts = whole.settle(&stems, options)?;
-    let bytes = assemble(&types.words, &strings.into_bytes())?;
-    Ok(Merged { bytes, types: types.len(), conflicts, ambiguous })
+    let count = types.len();
+    let btf = Assembled::new(types.words, strings.into_bytes())?;
+    Ok(Merged { btf, types: count, conflicts, ambiguous })
 }
 
 /// What the inputs' names add to those of their types: identifiers, each one different.
@@ -179,7 +180,7 @@ mod tests {
         };
         let options =
             Options { dedup, prefer, keep_base: Vec::new(), details: usize::MAX, ambiguous: true };
-        merge(input(&base, "base"), vec![input(&more, "more")], &options).unwrap().bytes
+        merge(input(&base, "base"), vec![input(&more, "more")], &options).unwrap().btf.to_bytes()
     }
 
     /// `types` with the ids that they have behind `offset` others.
