@@ -250,7 +250,7 @@ fn merge(base: &str, more: &Path, out: &Path) {
     };
     let more = vec![input("more", &more, "more")];
     let merged = ufunc_gen::btf::merge::merge(input("base", &base, "base"), more, &options);
-    fs::write(out, merged.unwrap().bytes).unwrap();
+    fs::write(out, merged.unwrap().btf.to_bytes()).unwrap();
 }
 
 #[test]

@@ -177,7 +177,6 @@ impl<'a> DebugInfo<'a> {
 
     /// The entry at `place`, its unit, and a walk that is there; `None` if it is not of C, or not all
     /// of what it says.
-    #[expect(clippy::type_complexity, reason = "three things that come together")]
     fn plain_entry(&self, place: DieRef) -> Result<Option<(&Unit<'a>, Walk<'_, 'a>, Entry<'a>)>> {
         let unit = self.unit(self.unit_of(place)?)?;
         if !unit.compiler.c {
