@@ -229,7 +229,7 @@ mod tests {
             build_id: BuildId(vec![1]),
             ufuncs: vec![ufunc],
         };
-        LoadedModule { name: "ufunc".to_owned(), metadata }
+        LoadedModule { name: "ufunc".to_owned(), metadata, prefix: String::new() }
     }
 
     #[test]
