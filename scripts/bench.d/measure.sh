@@ -17,7 +17,7 @@ build_tools() {
 	note "building ufunc-gen and loader"
 	(cd "$checkout" && cargo build --quiet --locked --release -p ufunc-gen --bins --example walk) >&2 ||
 		die 125 "ufunc-gen could not be built"
-	(cd "$checkout" && cargo build --quiet --locked --release -p loader) >&2 || die 125 "loader could not be built"
+	(cd "$checkout" && cargo build --quiet --locked --release -p loader -p ufunc-agent) >&2 || die 125 "loader could not be built"
 	cp "$target/release/ufunc-gen" "$target/release/examples/walk" "$target/release/loader" "$bin/"
 	cc -O2 -o "$bin/measure" "$bench_scripts/bench.d/measure.c"
 	if [[ $newest ]]; then
