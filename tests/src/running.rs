@@ -18,6 +18,10 @@ const INTERVAL: &str = "50";
 /// Fails unless `program` does what its header comment says of an attached one, put into a host that
 /// runs already, and into one that is started with it.
 pub fn check(setup: &Setup, program: &Program) -> Result<()> {
+    // Files of its own: what the kernel's probes do meanwhile to the hosts of other tests is done to
+    // every process that runs those files.
+    let folder = tempfile::tempdir()?;
+    let setup = &setup.with_hosts_in(folder.path())?;
     for case in program.cases.iter().filter(|case| !case.signs.is_empty()) {
         check_injected(setup, program, case).with_context(|| format!("in {}", case.host))?;
         check_started(setup, program, case).with_context(|| format!("with {}", case.host))?;

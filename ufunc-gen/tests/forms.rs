@@ -196,10 +196,18 @@ fn same(what: &str, plain: &[String], app: &Path, unstripped: &Path, more: &[&st
     assert_same(what, &expected, &view.lines());
 }
 
+/// The name of what a lambda does.
+const LAMBDA: &str = "operator__";
+
 /// A line with the name that a static function of C++ has in the source: GCC says its symbol only
-/// when it optimises at link time.
+/// when it optimises at link time. It then does not say what a lambda is in, as it does otherwise.
 fn unmangled(line: &str) -> String {
-    let Some(mangled) = line.strip_prefix("func _ZL") else { return line.to_owned() };
+    let Some(mangled) = line.strip_prefix("func _ZL") else {
+        return match line.split_once(LAMBDA) {
+            Some((before, rest)) if before.starts_with("func ") => format!("func {LAMBDA}{rest}"),
+            _ => line.to_owned(),
+        };
+    };
     let length = mangled.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, name) = mangled.split_at(length);
     let (name, rest) = name.split_at(digits.parse().unwrap());
@@ -209,9 +217,11 @@ fn unmangled(line: &str) -> String {
 /// Whether the function `name` is among `symbols`. GCC does not say how it mangles the names of
 /// functions that nobody outside can call.
 fn is_symbol(name: &str, symbols: &BTreeSet<String>) -> bool {
-    let mangled = match name {
-        "operator__" => "clE".to_owned(),
-        name => format!("{}{name}", name.len()),
+    // What it is in comes before.
+    let own = name.rsplit("__").next().unwrap_or(name);
+    let mangled = match name.ends_with(LAMBDA) {
+        true => "clE".to_owned(),
+        false => format!("{}{own}", own.len()),
     };
     symbols.contains(name) || symbols.iter().any(|symbol| symbol.contains(&mangled))
 }

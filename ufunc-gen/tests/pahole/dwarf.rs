@@ -343,7 +343,15 @@ impl Info {
             chain.iter().map(|node| text(node)).find(|text| !text.is_empty()).unwrap_or("")
         };
         let (name, linkage) = (first(|node| &node.name), first(|node| &node.linkage_name));
-        let symbol = if linkage.is_empty() { name } else { linkage };
+        let global = chain.iter().any(|node| node.external);
+        // One that has no symbol to be told apart by is called after what it is in, too.
+        let named = chain.iter().find(|node| !node.name.is_empty());
+        let whole = named.map(|node| identifier(&self.qualified(node))).unwrap_or_default();
+        let symbol = match linkage {
+            "" if global => name,
+            "" => &whole,
+            linkage => linkage,
+        };
         // A copy that link-time optimisation changed is the function that its source says.
         let clone = [".isra.", ".constprop.", ".part.", ".lto_priv."];
         let end = clone.iter().filter_map(|clone| symbol.find(clone)).min();
@@ -358,7 +366,6 @@ impl Info {
             gaps.insert(Gap::Optimized);
         }
         gaps.extend(self.scope_gaps(node));
-        let global = chain.iter().any(|node| node.external);
         let mut params = Vec::new();
         let mut variadic = false;
         for child in self.children(params_of) {
