@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ufunc_shared::placement::Placement;
-use ufunc_shared::plan::Plan;
+use ufunc_shared::plan::{INT3, Plan};
 use ufunc_shared::thread::Agent;
 
 use crate::lock::ForkLock;
@@ -131,11 +131,12 @@ impl Hook {
                 plan.point
             );
             let text = Text::open();
-            check_bytes(&text, plan.patch, &old.replacement)?;
+            let now = hooked_bytes(&text, &old)?;
             prepare(plan)?;
             state.place(&text, plan)?;
+            let new = under_breakpoint(&now, &old, &plan.replacement);
             // SAFETY: as in `attach`; the bytes of the old hook are there.
-            unsafe { change(&text, plan, &old.replacement, &plan.replacement) }?;
+            unsafe { change(&text, plan, &now, &new) }?;
             if let Some(installed) = state.installed.get_mut(index) {
                 *installed = plan.clone();
             }
@@ -155,12 +156,16 @@ impl Hook {
             let index = state.index(self.patch)?;
             let plan = state.installed.get(index).context("the hook is gone")?.clone();
             let text = Text::open();
-            check_bytes(&text, plan.patch, &plan.replacement)?;
+            let now = hooked_bytes(&text, &plan)?;
             threads::take_traps(&trap::SIGNALS)?;
+            let new = under_breakpoint(&now, &plan, &plan.original);
             // SAFETY: the stub stays, and the original bytes are the application's own.
-            unsafe { change(&text, &plan, &plan.replacement, &plan.original) }?;
+            unsafe { change(&text, &plan, &now, &new) }?;
             for moved in &plan.moved {
                 trap::lead(moved.from, moved.from);
+            }
+            if let Some(amid) = plan.amid_first() {
+                trap::lead(amid, plan.patch);
             }
             state.installed.remove(index);
             state.retired.push(plan);
@@ -229,6 +234,29 @@ fn check_bytes(text: &Text, address: u64, expected: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// What is in the place of the hook that `plan` put there. A probe of the kernel may have a breakpoint
+/// over the first byte, or have put the file's there when it went.
+fn hooked_bytes(text: &Text, plan: &Plan) -> Result<Vec<u8>> {
+    let there = text.read(plan.patch, plan.replacement.len())?;
+    let as_file = plan.original.first().copied();
+    let is_known = |first: &u8| *first == INT3 || as_file == Some(*first);
+    let expected: Vec<u8> = there.iter().take(1).filter(|first| is_known(first)).copied().collect();
+    let known = expected.len();
+    let expected = [&expected, plan.replacement.get(known..).unwrap_or_default()].concat();
+    check_bytes(text, plan.patch, &expected)?;
+    Ok(there)
+}
+
+/// The bytes `new`, in the place of `now`, of which a breakpoint of somebody else stays.
+fn under_breakpoint(now: &[u8], plan: &Plan, new: &[u8]) -> Vec<u8> {
+    let mut new = new.to_vec();
+    if let (Some(INT3), Some(first), false) = (now.first().copied(), new.first_mut(), plan.traps())
+    {
+        *first = INT3;
+    }
+    new
+}
+
 /// Sees to what a change needs.
 fn prepare(plan: &Plan) -> Result<()> {
     ensure!(
@@ -248,6 +276,10 @@ unsafe fn change(text: &Text, plan: &Plan, old: &[u8], new: &[u8]) -> Result<()>
     for (index, moved) in plan.moved.iter().enumerate() {
         // The first leads into the hook.
         trap::lead(moved.from, if index == 0 { plan.stub } else { moved.to });
+    }
+    // Should the first byte become that of a prefix again.
+    if let Some(amid) = plan.amid_first() {
+        trap::lead(amid, plan.stub);
     }
     // SAFETY: all places where instructions begin are known to the handlers now.
     let changed = unsafe { patch::change(text, plan.patch, old, new, &plan.interior()) };

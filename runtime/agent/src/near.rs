@@ -20,6 +20,8 @@ const PAGE: u64 = 4096;
 const LOWEST: u64 = 1 << 20;
 /// Where the kernel's half begins.
 const HIGHEST: u64 = 1 << 47;
+/// How far apart places are tried: as far as those that differ in the highest byte of a distance.
+const STEP: u64 = 1 << 24;
 /// What is left to the heap to grow.
 const HEAP: u64 = 1 << 30;
 
@@ -91,7 +93,7 @@ fn map(placement: &Placement, size: u64) -> Result<Area> {
             if least <= gap.end {
                 places.push((address.abs_diff(placement.anchor()), start..end));
             }
-            from = address.saturating_add(1 << 26);
+            from = address.saturating_add(STEP);
         }
     }
     places.sort_by_key(|(distance, _)| *distance);

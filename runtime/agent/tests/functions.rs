@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::os::unix::fs::FileExt as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::{Library, compile, hook, hook_by, random, seed, trash, trashed};
@@ -129,6 +130,38 @@ fn every_instruction() {
         println!("{flags:?}: {points} instructions, {hits} reached");
         assert!(points > 300 && hits > points / 2);
     }
+}
+
+/// A probe of the kernel that goes puts the first byte of the file's instruction over the jump's.
+#[test]
+fn a_first_byte_that_is_put_back_does_no_harm() {
+    let _alone = alone();
+    let seed = seed();
+    let memory = std::fs::File::options().write(true).open("/proc/self/mem").unwrap();
+    let (mut jumps, mut traps) = (0, 0);
+    for flags in FLAGS {
+        let library = compile("cc", "functions.c", flags);
+        let run = workload(&library);
+        let expected = run(seed, 2);
+        let before = text(&library);
+        let mut hooks = Vec::new();
+        for function in hooked(&library) {
+            let site = site::find(&function.planned(), 0).unwrap();
+            hooks.push(hook(function, 0, &[trash(When::Entry)]).unwrap());
+            let place = (site.patch - function.address) as usize;
+            let there = function.bytes()[place];
+            *(if there == 0xcc { &mut traps } else { &mut jumps }) += 1;
+            memory.write_at(&function.original[place..=place], site.patch).unwrap();
+        }
+        assert_eq!(run(seed, 2), expected, "{flags:?}");
+        for hook in hooks {
+            hook.detach().unwrap();
+        }
+        assert_eq!(text(&library), before, "{flags:?}");
+        assert_eq!(run(seed, 2), expected, "{flags:?}, detached");
+    }
+    println!("{jumps} jumps, {traps} traps");
+    assert!(jumps > 5 * traps, "{jumps} jumps, {traps} traps");
 }
 
 #[test]

@@ -77,6 +77,9 @@ impl Site {
     #[must_use]
     pub fn placement(&self) -> Placement {
         let mut placement = Placement::near(self.patch + self.original.len() as u64);
+        if let (None, Some(first)) = (&self.trap, self.displaced.first()) {
+            placement = with_first_byte(placement, &self.original[..first.len().min(JUMP)]);
+        }
         for (index, instruction) in self.displaced.iter().enumerate() {
             if index > 0 {
                 // It begins before the jump ends, and a jump's distance begins at its second byte.
@@ -104,6 +107,30 @@ impl Site {
     /// Where the function goes on after the displaced instructions.
     pub(crate) fn end(&self) -> u64 {
         self.displaced.last().map_or(self.patch, Instruction::next_ip)
+    }
+}
+
+/// Narrows `placement` to where the jump does no harm when its first byte becomes again that of the
+/// instruction `first`, of which these are the bytes that it covers: when a probe of the kernel goes.
+fn with_first_byte(placement: Placement, first: &[u8]) -> Placement {
+    match first {
+        // What follows begins an instruction, and traps. Or it is the jump itself.
+        [_] | [0xe9, ..] => placement,
+        // A prefix, and what traps.
+        [0x40..=0x4f | 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3, ..] => {
+            placement.trapping(0)
+        }
+        // ud2
+        [0x0f, ..] => placement.having(0, 0x0b),
+        // lea of a register
+        [0x8d, ..] => placement.having(0, 0xc0),
+        // The second of a group that has one member
+        [0xc6 | 0xc7, ..] => placement.having(0, 0xc8),
+        // The instruction as it is.
+        [_, rest @ ..] => {
+            rest.iter().enumerate().fold(placement, |all, (at, byte)| all.having(at, *byte))
+        }
+        [] => placement,
     }
 }
 

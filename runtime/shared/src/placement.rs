@@ -7,6 +7,12 @@
 //! that lies where an instruction began has to be one that traps, all by itself: the handler knows
 //! where the rest of the instructions went. Which distances have such bytes is what limits where a
 //! stub may lie, besides the 2 GiB that a jump reaches.
+//!
+//! The kernel's own probes limit it, too. One on the same instruction puts a breakpoint over the
+//! jump's first byte, and when it goes it puts there what the *file* has: the function then begins
+//! with the first byte of its own instruction, and goes on with the jump's distance. So the
+//! distance begins with what makes an instruction of it that traps, or the very one that was there:
+//! a byte may have to be a certain one.
 
 /// Bytes that raise SIGTRAP or SIGILL when they begin an instruction, in 64-bit mode, whatever
 /// follows. In the order of signed bytes.
@@ -18,12 +24,40 @@ pub const TRAPS: [u8; 20] = [
 /// How far 32 bits reach, less what a stub may be long.
 const REACH: u64 = (1 << 31) - (1 << 16);
 
+/// What a byte of a distance may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Allowed {
+    Any,
+    /// One of [`TRAPS`].
+    Trap,
+    Only(u8),
+}
+
+impl Allowed {
+    /// As the lowest 16 bits of a number.
+    fn to_number(self) -> u64 {
+        match self {
+            Allowed::Any => 0,
+            Allowed::Trap => 1,
+            Allowed::Only(byte) => 1 << 8 | u64::from(byte),
+        }
+    }
+
+    fn from_number(number: u64) -> Self {
+        match number & 0xffff {
+            0 => Allowed::Any,
+            1 => Allowed::Trap,
+            number => Allowed::Only(number as u8),
+        }
+    }
+}
+
 /// Where a stub may lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
     anchor: u64,
-    /// For each byte of the distance, lowest first, whether it has to trap.
-    traps: [bool; 4],
+    /// What each byte of the distance may be, lowest first.
+    bytes: [Allowed; 4],
     lowest: u64,
     highest: u64,
 }
@@ -32,15 +66,25 @@ impl Placement {
     /// Within reach of `anchor`, the end of the jump, which distances are counted from.
     #[must_use]
     pub fn near(anchor: u64) -> Self {
-        let unbound = Self { anchor, traps: [false; 4], lowest: 0, highest: u64::MAX };
+        let unbound = Self { anchor, bytes: [Allowed::Any; 4], lowest: 0, highest: u64::MAX };
         unbound.reaching(anchor)
     }
 
     /// Where this byte of the distance, lowest first, traps too.
     #[must_use]
-    pub fn trapping(mut self, byte: usize) -> Self {
-        if let Some(traps) = self.traps.get_mut(byte) {
-            *traps = true;
+    pub fn trapping(self, byte: usize) -> Self {
+        self.with(byte, Allowed::Trap)
+    }
+
+    /// Where this byte of the distance, lowest first, is `value`.
+    #[must_use]
+    pub fn having(self, byte: usize, value: u8) -> Self {
+        self.with(byte, Allowed::Only(value))
+    }
+
+    fn with(mut self, byte: usize, allowed: Allowed) -> Self {
+        if let Some(place) = self.bytes.get_mut(byte) {
+            *place = allowed;
         }
         self
     }
@@ -56,15 +100,15 @@ impl Placement {
     /// As numbers, to hand over.
     #[must_use]
     pub fn to_numbers(&self) -> [u64; 4] {
-        let traps = self.traps.iter().rev().fold(0, |bits, traps| bits << 1 | u64::from(*traps));
-        [self.anchor, traps, self.lowest, self.highest]
+        let bytes = self.bytes.iter().rev().fold(0, |bits, byte| bits << 16 | byte.to_number());
+        [self.anchor, bytes, self.lowest, self.highest]
     }
 
     /// What these numbers say; any say something.
     #[must_use]
-    pub fn from_numbers([anchor, traps, lowest, highest]: [u64; 4]) -> Self {
-        let traps = [0, 1, 2, 3].map(|byte| traps >> byte & 1 != 0);
-        Self { anchor, traps, lowest, highest }
+    pub fn from_numbers([anchor, bytes, lowest, highest]: [u64; 4]) -> Self {
+        let bytes = [0, 16, 32, 48].map(|shift| Allowed::from_number(bytes >> shift));
+        Self { anchor, bytes, lowest, highest }
     }
 
     /// What distances are counted from.
@@ -120,11 +164,14 @@ impl Placement {
 
     /// The lowest digit from `digit` on that may stand at `place`, highest place first.
     fn digit_from(&self, place: usize, digit: u8) -> Option<u8> {
-        if !self.traps[3 - place] {
-            return Some(digit);
-        }
         let turn = if place == 0 { 0x80 } else { 0 };
-        TRAPS.iter().map(|trap| trap ^ turn).filter(|trap| *trap >= digit).min()
+        match self.bytes[3 - place] {
+            Allowed::Any => Some(digit),
+            Allowed::Trap => {
+                TRAPS.iter().map(|trap| trap ^ turn).filter(|trap| *trap >= digit).min()
+            }
+            Allowed::Only(byte) => Some(byte ^ turn).filter(|byte| *byte >= digit),
+        }
     }
 }
 
@@ -144,8 +191,9 @@ mod tests {
                 assert!(address >= from && placement.allows(address));
                 assert_eq!(Placement::from_numbers(placement.to_numbers()), placement);
                 let distance = (address.wrapping_sub(anchor) as u32).to_le_bytes();
-                for (byte, traps) in distance.iter().zip(placement.traps) {
-                    assert!(!traps || TRAPS.contains(byte), "{distance:x?} {:?}", placement.traps);
+                for (byte, allowed) in distance.iter().zip(placement.bytes) {
+                    let traps = allowed == Allowed::Trap;
+                    assert!(!traps || TRAPS.contains(byte), "{distance:x?} {:?}", placement.bytes);
                 }
                 // Between them there is none.
                 if address > from {
@@ -174,6 +222,23 @@ mod tests {
                 assert_eq!(placement.next(from), expected, "{from:x}");
             }
         }
+    }
+
+    #[test]
+    fn bytes_can_be_certain_ones() {
+        let placement = Placement::near(1 << 40).having(0, 0x47).having(1, 4).trapping(2);
+        assert_eq!(Placement::from_numbers(placement.to_numbers()), placement);
+        let (mut from, mut found) = (0, 0);
+        while let Some(address) = placement.next(from) {
+            let distance = (address.wrapping_sub(1 << 40) as u32).to_le_bytes();
+            assert!(distance[..2] == [0x47, 4] && TRAPS.contains(&distance[2]), "{distance:x?}");
+            (from, found) = (address + 1, found + 1);
+        }
+        assert!(found > 255 * TRAPS.len(), "{found}");
+        let all = [1, 2, 3, 4].into_iter().enumerate();
+        let only = all.fold(Placement::near(1 << 40), |all, (at, byte)| all.having(at, byte));
+        assert_eq!(only.next(0), Some((1 << 40) + 0x0403_0201));
+        assert_eq!(only.next((1 << 40) + 0x0403_0202), None);
     }
 
     #[test]

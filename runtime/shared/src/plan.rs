@@ -87,6 +87,14 @@ impl Plan {
         Ok(())
     }
 
+    /// The address after the first byte, if the first instruction goes on there.
+    #[must_use]
+    pub fn amid_first(&self) -> Option<u64> {
+        let amid = self.patch + 1;
+        let begins = self.moved.iter().any(|moved| moved.from == amid);
+        (!begins && !self.traps()).then_some(amid)
+    }
+
     /// Which bytes of the replacement, but for the first, lie where an instruction began.
     #[must_use]
     pub fn interior(&self) -> Vec<usize> {

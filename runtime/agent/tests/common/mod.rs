@@ -194,13 +194,16 @@ pub fn hook(function: &Function, offset: u64, programs: &[Program]) -> Result<Ho
 }
 
 pub fn hook_by(function: &Function, offset: u64, programs: &[Program], trap: bool) -> Result<Hook> {
-    let plan = plan(function, offset, programs, trap, true)?;
+    // Where no jump reaches a stub, a trap does.
+    let plan = plan(function, offset, programs, trap, true)
+        .or_else(|_| plan(function, offset, programs, true, true))?;
     let plan = Plan::from_bytes(&plan.to_bytes())?;
     // SAFETY: the programs of these tests are functions of the C ABI and stay.
     unsafe { attach(&plan) }
         .or_else(|_| {
             // Another stub was there before.
-            let plan = self::plan(function, offset, programs, trap, false)?;
+            let plan = self::plan(function, offset, programs, trap, false)
+                .or_else(|_| self::plan(function, offset, programs, true, false))?;
             // SAFETY: as above.
             unsafe { attach(&plan) }
         })
