@@ -12,9 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::guest::{
-    KernelLog, Maker, Module, built, checkout, loader_command, run, text, trial,
-};
+use crate::guest::{KernelLog, Maker, Module, built, checkout, loader_command, run, text, trial};
 
 /// Calls one after the other, with nothing in the kernel's log.
 const IN_A_ROW: usize = 10;
