@@ -5,6 +5,7 @@
 //! To be run by root.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileExt as _;
@@ -15,6 +16,10 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sys::ptrace;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 use object::{Object as _, ObjectSymbol as _};
 use tempfile::TempDir;
 use ufunc_hook::machine::Machine;
@@ -237,8 +242,18 @@ fn who_never_gets_to_main_is_ended_with_the_session() {
 
 #[test]
 fn applications_of_all_kinds_go_on_as_they_were() {
-    let kinds =
-        ["idle", "registers", "read", "epoll", "sleep", "malloc", "calls", "threads", "closes"];
+    let kinds = [
+        "idle",
+        "registers",
+        "errno",
+        "read",
+        "epoll",
+        "sleep",
+        "malloc",
+        "calls",
+        "threads",
+        "closes",
+    ];
     for kind in kinds.into_iter().chain(["only-malloc"]) {
         let host = Host::run(kind);
         let start = Instant::now();
@@ -409,41 +424,93 @@ fn the_end_of_either_side() {
 #[ignore = "a part of another test"]
 fn injects_until_killed() {
     let process: i32 = std::env::var("UFUNC_TEST_PROCESS").unwrap().parse().unwrap();
-    let _ = inject(process);
+    inject(process).unwrap();
 }
 
 #[test]
 fn loaders_that_are_killed_leave_the_application_be() {
-    const ROUNDS: u32 = 60;
-    let itself = std::env::current_exe().unwrap();
-    let start = |process: i32| {
-        let mut loader = Command::new(&itself);
-        loader.args(["--ignored", "--exact", "injects_until_killed"]);
-        loader.env("UFUNC_TEST_PROCESS", process.to_string());
-        loader.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    };
-    // How long it takes when nobody is killed.
-    let host = Host::run("registers");
-    let began = Instant::now();
-    assert!(start(host.pid()).wait().unwrap().success());
-    let whole = began.elapsed();
-    host.end();
-    let mut done = 0;
-    for round in 0..ROUNDS {
-        // Not one in epoll_wait: when the loader is killed while that is stopped, before anything
-        // else, the call ends with EINTR, as the kernel has it.
-        let host = Host::run(if round % 2 == 0 { "registers" } else { "read" });
-        let mut loader = start(host.pid());
-        // From before the first stop to behind the last.
-        sleep(whole * 3 / 2 * round / ROUNDS);
-        loader.kill().unwrap();
-        loader.wait().unwrap();
-        sleep(Duration::from_millis(20));
-        done += u32::from(Session::connect(host.pid()).unwrap().is_some());
-        inject(host.pid()).unwrap_or_else(|error| panic!("{round}: {error:#}")).hello().unwrap();
-        host.end();
+    // Not one in epoll_wait: when the loader is killed while that is stopped, before anything else,
+    // the call ends with EINTR, as the kernel has it.
+    for kind in ["registers", "read"] {
+        let mut requests = 0;
+        loop {
+            let host = Host::run(kind);
+            let whole = inject_until(host.pid(), requests);
+            // What it does until it finds its way back.
+            sleep(Duration::from_millis(20));
+            inject(host.pid())
+                .unwrap_or_else(|error| panic!("{kind}, {requests} requests: {error:#}"))
+                .hello()
+                .unwrap();
+            host.end();
+            if whole {
+                break;
+            }
+            requests += 1;
+        }
+        println!("{kind}: {requests} requests");
+        assert!(requests > 50, "{kind}: {requests}");
     }
-    println!("{done} had done their work");
+}
+
+/// Injects by a process of its own, which is killed right after so many of the requests by which it
+/// changes the application. Whether it had done its work.
+fn inject_until(process: i32, mut requests: u32) -> bool {
+    /// `PTRACE_GETREGS`, `GETREGSET`, `GETSIGMASK`, `SECCOMP_GET_FILTER`
+    const READS: [u64; 4] = [12, 0x4204, 0x420a, 0x420c];
+    let mut loader = Command::new(std::env::current_exe().unwrap());
+    loader.args(["--ignored", "--exact", "injects_until_killed"]);
+    loader.env("UFUNC_TEST_PROCESS", process.to_string());
+    loader.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    // SAFETY: only a system call, between fork and exec.
+    unsafe { loader.pre_exec(|| Ok(ptrace::traceme()?)) };
+    let group = Pid::from_raw(loader.spawn().unwrap().id().cast_signed());
+    assert!(matches!(waitpid(group, None).unwrap(), WaitStatus::Stopped(..)));
+    let options = ptrace::Options::PTRACE_O_TRACESYSGOOD
+        | ptrace::Options::PTRACE_O_TRACECLONE
+        | ptrace::Options::PTRACE_O_EXITKILL;
+    ptrace::setoptions(group, options).unwrap();
+    // One that is killed meanwhile is waited for, as ever.
+    let go_on = |thread, signal| {
+        let _ = ptrace::syscall(thread, signal);
+    };
+    go_on(group, None);
+    let everyone = Pid::from_raw(-group.as_raw());
+    let mut entered = HashSet::new();
+    loop {
+        match waitpid(everyone, Some(WaitPidFlag::__WALL)).unwrap() {
+            WaitStatus::PtraceSyscall(thread) => {
+                let registers = ptrace::getregs(thread).unwrap();
+                let changes = match registers.orig_rax.cast_signed() {
+                    libc::SYS_ptrace => !READS.contains(&registers.rdi),
+                    libc::SYS_pwrite64 => true,
+                    _ => false,
+                };
+                if !entered.remove(&thread) {
+                    entered.insert(thread);
+                } else if changes && requests == 0 {
+                    kill(group.as_raw(), libc::SIGKILL);
+                    continue;
+                } else if changes {
+                    requests -= 1;
+                }
+                go_on(thread, None);
+            }
+            WaitStatus::Stopped(thread, signal) => {
+                // A new thread begins with one.
+                let signal = Some(signal).filter(|signal| *signal != Signal::SIGSTOP);
+                go_on(thread, signal);
+            }
+            WaitStatus::PtraceEvent(thread, ..) => go_on(thread, None),
+            // The last of its threads.
+            WaitStatus::Exited(thread, status) if thread == group => {
+                assert_eq!(status, 0);
+                return true;
+            }
+            WaitStatus::Signaled(thread, ..) if thread == group => return false,
+            _ => {}
+        }
+    }
 }
 
 #[test]
@@ -540,12 +607,12 @@ fn who_cannot_have_it_is_refused_and_goes_on() {
     assert!(refused(host.pid()).contains("SIGCONT"));
     host.signal(libc::SIGCONT);
     // Traced by somebody else.
-    let pid = nix::unistd::Pid::from_raw(host.pid());
+    let pid = Pid::from_raw(host.pid());
     std::thread::scope(|scope| {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let (traces, traced) = std::sync::mpsc::channel();
         scope.spawn(move || {
-            nix::sys::ptrace::seize(pid, nix::sys::ptrace::Options::empty()).unwrap();
+            ptrace::seize(pid, ptrace::Options::empty()).unwrap();
             traces.send(()).unwrap();
             let _ = stopped.recv();
         });

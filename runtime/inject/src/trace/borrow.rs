@@ -28,6 +28,8 @@ pub(super) struct Places {
     pub(super) syscall: u64,
     /// What handlers of signals return to: `rt_sigreturn`.
     pub(super) restore: u64,
+    /// `__errno_location`
+    pub(super) errno: u64,
 }
 
 /// A thread that is borrowed. When this is dropped it has all registers back.
@@ -39,6 +41,8 @@ pub(super) struct Borrowed<'a> {
     /// What takes it back to where it was, if nobody else does.
     frame: u64,
     area: Option<Area>,
+    /// The thread's `errno`, and where it is.
+    errno: Option<(u64, Vec<u8>)>,
 }
 
 /// Memory of the process that was made for calls.
@@ -61,10 +65,19 @@ impl<'a> Borrowed<'a> {
         all.extend(bytes);
         memory.write(start - 8, &all).context("the thread's stack has no room")?;
         let blocked = UNBLOCKED.iter().fold(u64::MAX, |mask, signal| mask & !(1 << (signal - 1)));
-        let mut borrowed = Self { tracee, memory, places, saved, frame: start, area: None };
-        // Before the mask is changed: from here on it is put back.
+        let mut borrowed =
+            Self { tracee, memory, places, saved, frame: start, area: None, errno: None };
+        // Before the mask is changed: from here on the thread puts it back should we be killed.
+        borrowed.tracee.set_registers(libc::user_regs_struct {
+            orig_rax: NONE,
+            rip: borrowed.places.restore,
+            rsp: start,
+            ..borrowed.saved.registers
+        })?;
         borrowed.tracee.set_mask(blocked)?;
         borrowed.make_area()?;
+        let place = borrowed.call(borrowed.places.errno, [0; 2])?;
+        borrowed.errno = Some((place, memory.read(place, size_of::<i32>())?));
         Ok(borrowed)
     }
 
@@ -83,13 +96,16 @@ impl<'a> Borrowed<'a> {
                 return Err(error.context("it may have no more memory"));
             }
         };
-        // call rax; mov rbx, rax; movabs rsp, frame; mov eax, rt_sigreturn; syscall
+        // call rax; mov rbx, rax; again: movabs rsp, frame; mov eax, rt_sigreturn; syscall; jmp again
+        const AGAIN: usize = 5;
         let mut bytes = vec![0xff, 0xd0, 0x48, 0x89, 0xc3, 0x48, 0xbc];
         bytes.extend(self.frame.to_le_bytes());
         bytes.push(0xb8);
         bytes.extend((libc::SYS_rt_sigreturn as u32).to_le_bytes());
         bytes.extend([0x0f, 0x05]);
         let end = code + bytes.len() as u64;
+        // We may be killed when that call has been skipped.
+        bytes.extend([0xeb, (AGAIN as u8).wrapping_sub(bytes.len() as u8 + 2)]);
         let text = stack + STACK - TEXTS;
         self.area = Some(Area { code, stack, end, text });
         self.memory.write(code, &bytes)
@@ -185,6 +201,9 @@ impl<'a> Borrowed<'a> {
 
     /// Leaves nothing behind, and has the thread stop where it goes on as if it never had.
     fn give_back(&mut self) -> Result<()> {
+        if let Some((place, value)) = self.errno.take() {
+            self.memory.write(place, &value)?;
+        }
         if let Some(area) = self.area.take() {
             self.skip()?;
             self.system_call(libc::SYS_munmap, [area.stack, STACK, 0, 0, 0, 0])?;
@@ -225,7 +244,11 @@ impl Drop for Borrowed<'_> {
 }
 
 /// Finds what [`Places`] are in the C library's code.
-pub(super) fn places(memory: &Memory, syscall: u64, library: &[(u64, u64)]) -> Result<Places> {
+pub(super) fn places(
+    memory: &Memory,
+    [syscall, errno]: [u64; 2],
+    library: &[(u64, u64)],
+) -> Result<Places> {
     let function = memory.read(syscall, 64)?;
     let at = function.windows(2).position(|bytes| bytes == [0x0f, 0x05]);
     let at = at.context("the C library's syscall() makes no system call")? as u64;
@@ -234,7 +257,8 @@ pub(super) fn places(memory: &Memory, syscall: u64, library: &[(u64, u64)]) -> R
     for (start, end) in library {
         let code = memory.read(*start, (end - start) as usize)?;
         if let Some(found) = code.windows(RESTORE.len()).position(|bytes| bytes == RESTORE) {
-            return Ok(Places { syscall: syscall + at, restore: start + found as u64 });
+            let restore = start + found as u64;
+            return Ok(Places { syscall: syscall + at, restore, errno });
         }
     }
     bail!("the C library has no return from handlers of signals")

@@ -134,7 +134,8 @@ fn load(
         code.function(name).with_context(|| format!("its C library has no function {name}"))
     };
     let library = code.library.parts();
-    let places = borrow::places(memory, function("syscall")?, &library)?;
+    let functions = [function("syscall")?, function("__errno_location")?];
+    let places = borrow::places(memory, functions, &library)?;
     let there = code.images().iter().find(|image| {
         let name = image.path.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
         let name = name.strip_prefix(b"memfd:").unwrap_or(name);

@@ -188,15 +188,16 @@ impl Tracee {
         Ok(State { registers: self.registers()?, vectors, mask })
     }
 
+    /// The registers come last: until then the thread is where it finds its way back itself.
     pub(super) fn set_state(&self, state: &State) -> Result<()> {
-        self.set_registers(state.registers)?;
         let mut part = libc::iovec {
             iov_base: state.vectors.as_ptr().cast_mut().cast(),
             iov_len: state.vectors.len(),
         };
         self.raw(SETREGSET, VECTORS, (&raw mut part).addr())
             .context("failed to write a thread's vector registers")?;
-        self.set_mask(state.mask)
+        self.set_mask(state.mask)?;
+        self.set_registers(state.registers)
     }
 
     pub(super) fn set_mask(&self, mask: u64) -> Result<()> {
