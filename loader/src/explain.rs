@@ -358,21 +358,6 @@ mod tests {
         assert!(said(Some("ufunc")).contains("knows no types of that module"));
     }
 
-    /// Entries of which no kernel that is to be had here prints the message: of kernels before
-    /// 6.18, or that a compiler does not let happen.
-    const WITHOUT_A_LOG: [&str; 10] = [
-        "access beyond the end of member * (mend:*) in struct * with off * size *",
-        "ldimm64 failed to find the address for kernel symbol '*'.",
-        "BPF map '*' is referenced but wasn't created",
-        "*memory, len pair leads to invalid memory access",
-        "*R* is * expected *",
-        "unknown func *",
-        "helper call is not allowed in probe",
-        "R* cannot write into *",
-        "bpf_spin_unlock is missing",
-        "back-edge from insn * to *",
-    ];
-
     #[test]
     fn every_entry_is_tried_on_a_log_of_a_real_kernel() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/logs");
@@ -392,7 +377,7 @@ mod tests {
             let explanation = explain(&Case { reason, callee, ..Case::default() });
             assert!(explanation.meaning.is_some() && explanation.help.is_some(), "{reason}");
         }
-        assert_eq!(left, WITHOUT_A_LOG);
+        assert!(left.is_empty(), "without a log: {left:?}");
     }
 
     #[test]

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! The reason is the first message after the last instruction: what follows it are consequences,
-//! statistics and, since 7.3, a structured report of the same ([`Diagnosis`]).
+//! statistics and, since 7.3, a structured report of the same ([`Diagnosis`]). But of memory that is
+//! given with a length, the verifier says first what is wrong with the memory, and then which it is.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -169,6 +170,7 @@ impl<'a> VerifierLog<'a> {
                     parsed.diagnosis = Some(Diagnosis::read(title, &mut lines));
                 }
                 Line::Noise => {}
+                Line::Message(text) if text.ends_with(WRONG_LENGTH) => message = Some(text),
                 Line::Message(text) => message = message.or(Some(text)),
             }
         }
@@ -286,6 +288,8 @@ fn named_instruction(reason: &str) -> Option<Instruction<'_>> {
 /// What begins the structured report.
 const REPORT: &str = "Verification failed: ";
 
+/// What ends the message about memory and its length.
+const WRONG_LENGTH: &str = "memory, len pair leads to invalid memory access";
 /// What begins lines that say nothing about the reason.
 const NOISE: [&str; 22] = [
     "Func#",

@@ -296,28 +296,6 @@ pub(super) const TABLE: &[Entry] = &[
         }),
     },
     Entry {
-        pattern: "ldimm64 failed to find the address for kernel symbol '*'.",
-        stage: Stage::Relocation,
-        say: Depending(|_, matched| {
-            let name = matched.first().copied().unwrap_or_default();
-            (
-                format!("the running kernel has the type of {name}, but no variable of that name"),
-                "declare it __weak and look with bpf_ksym_exists whether it is there".into(),
-            )
-        }),
-    },
-    Entry {
-        pattern: "BPF map '*' is referenced but wasn't created",
-        stage: Stage::Map,
-        say: Depending(|_, matched| {
-            let name = matched.first().copied().unwrap_or_default();
-            (
-                format!("map {name} does not exist on this kernel"),
-                "use a map type that it has".into(),
-            )
-        }),
-    },
-    Entry {
         pattern: "*memory, len pair leads to invalid memory access",
         stage: Stage::Verification,
         say: Depending(|case, _| {
@@ -558,23 +536,6 @@ pub(super) const TABLE: &[Entry] = &[
         }),
     },
     Entry {
-        pattern: "*R* is * expected *",
-        stage: Stage::Verification,
-        say: Depending(|case, matched| {
-            let callee = case.callee.unwrap_or("the function");
-            let [_, _, given, expected] = matched else { return unknown() };
-            let expected = c_type(expected.split(" or ").next().unwrap_or_default());
-            let given = if *given == "fp" { "memory of the program itself" } else { given };
-            (
-                format!("{callee} takes a {expected}, this is {given}"),
-                match case.acquires(case.callee).as_slice() {
-                    [] => "pass what a ufunc returned".into(),
-                    acquires => format!("pass what {} returned", list(acquires, "or")),
-                },
-            )
-        }),
-    },
-    Entry {
         pattern: "R* must have zero offset when passed to release func*",
         stage: Stage::Verification,
         say: Always(
@@ -584,11 +545,6 @@ pub(super) const TABLE: &[Entry] = &[
     },
     Entry {
         pattern: "invalid func unknown#*",
-        stage: Stage::Verification,
-        say: Depending(|_, matched| unknown_helper(matched)),
-    },
-    Entry {
-        pattern: "unknown func *",
         stage: Stage::Verification,
         say: Depending(|_, matched| unknown_helper(matched)),
     },
@@ -772,14 +728,6 @@ pub(super) const TABLE: &[Entry] = &[
         say: Always(
             "jumps to outside of the program",
             "compile the object afresh, and check its hand-written assembly",
-        ),
-    },
-    Entry {
-        pattern: "back-edge from insn * to *",
-        stage: Stage::Verification,
-        say: Always(
-            "this process may not load programs with loops",
-            "run as root or with CAP_BPF and CAP_PERFMON, or have the compiler unroll the loop",
         ),
     },
     Entry {

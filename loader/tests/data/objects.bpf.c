@@ -150,3 +150,27 @@ int path_anywhere(void *ctx)
 
 	return bpf_d_path(ctx, text, sizeof(text));
 }
+
+SEC("iter/task")
+int beyond_end_of_member(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (!task)
+		return 0;
+	return *(volatile long *)&task->pid;
+}
+
+SEC("uprobe")
+int write_read_only_memory(void *ctx)
+{
+	struct bpf_dynptr dynptr;
+	char *slice;
+
+	if (bpf_dynptr_from_mem((void *)&unknown, sizeof(unknown), 0, &dynptr))
+		return 0;
+	slice = bpf_dynptr_slice(&dynptr, 0, 0, 8);
+	if (slice)
+		*slice = 1;
+	return 0;
+}
