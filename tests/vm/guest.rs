@@ -55,16 +55,19 @@ impl Maker {
     pub(crate) fn load(self, host: &str) -> Result<Module> {
         match self {
             Maker::Kbuild => Module::load(&built("modules").join(host)),
-            Maker::UfuncGen => {
-                let file = std::env::temp_dir().join(format!("{host}.ko"));
-                let app = checkout().join("examples").join(host);
-                let mut command = Command::new(checkout().join("target/debug/ufunc-gen"));
-                let output = run(command.arg("ko").arg(app).arg("-o").arg(&file))?;
-                ensure!(output.status.success(), "ufunc-gen ko: {}", text(&output.stderr));
-                Module::insmod(&file)
-            }
+            Maker::UfuncGen => Module::insmod(&synthesise(host)?),
         }
     }
+}
+
+/// The file of the example `host`'s module that `ufunc-gen ko` makes for this kernel.
+pub(crate) fn synthesise(host: &str) -> Result<PathBuf> {
+    let file = std::env::temp_dir().join(format!("{host}.ko"));
+    let app = checkout().join("examples").join(host);
+    let mut command = Command::new(checkout().join("target/debug/ufunc-gen"));
+    let output = run(command.arg("ko").arg(app).arg("-o").arg(&file))?;
+    ensure!(output.status.success(), "ufunc-gen ko: {}", text(&output.stderr));
+    Ok(file)
 }
 
 /// A test that also fails if the kernel warns of anything meanwhile.

@@ -2,16 +2,20 @@
 //! Every program in `bpf/` gets the verdict that its header comment expects, and does, attached,
 //! what that says.
 
+use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use serde_json::Value;
 use ufunc_tests::verdict::Verdict;
 use ufunc_tests::{Program, attached, pinned, verdict};
 
-use crate::guest::{Maker, Module, built, checkout, loader_command, run, setup, text, trial};
+use crate::guest::{
+    Maker, Module, built, checkout, loader_command, run, setup, synthesise, text, trial,
+};
 
 /// The examples that lend something, and so have a module.
 pub(crate) const LENDERS: [&str; 2] = ["annotated", "btf-base-complete"];
@@ -44,6 +48,7 @@ pub(crate) fn trials(maker: Maker) -> Result<Vec<Trial>> {
         trials.push(trial(name, move || check(maker, &program)));
     }
     trials.push(trial("verdict::without_the_module", without_the_module));
+    trials.push(trial("verdict::module_without_types", module_without_types));
     if maker == Maker::Kbuild {
         trials.push(trial("attached::pinned_and_mapped", || pinned::check(&setup())));
         trials.push(trial("verdict::module_of_another_build", module_of_another_build));
@@ -84,6 +89,31 @@ fn without_the_module() -> Result<()> {
     ensure!(status == Some(2), "exit status {status:?}: {json}");
     ensure!(error.contains("insmod"), "the error does not say to insmod: {error:?}");
     ensure!(error.contains("my_alloc_data"), "the error does not name the ufunc: {error:?}");
+    Ok(())
+}
+
+/// A module has the functions, but its `.BTF` section was stripped. Registering them would fail
+/// then, so it does not.
+fn module_without_types() -> Result<()> {
+    /// xor eax, eax; ret
+    const RETURN_0: [u8; 3] = [0x31, 0xc0, 0xc3];
+    let file = synthesise("btf-base-complete")?;
+    let mut bytes = fs::read(&file)?;
+    let is_name = |bytes: &[u8]| bytes == b"\0.BTF\0";
+    let name = bytes.windows(6).position(is_name).context("the module has no .BTF")?;
+    let elf = object::File::parse(&*bytes)?;
+    let init = elf.symbol_by_name("init_module").context("the module has no init_module")?;
+    let text = elf.section_by_name(".text").context("the module has no .text")?;
+    let (text, _) = text.file_range().context(".text is not in the file")?;
+    let init = (text + init.address()) as usize;
+    bytes[name + 1] = b'_';
+    bytes[init..init + RETURN_0.len()].copy_from_slice(&RETURN_0);
+    fs::write(&file, bytes)?;
+    let _module = Module::insmod(&file)?;
+    let (status, json) = with_loaded_modules(&checkout().join("examples/btf-base-complete"))?;
+    let error = json["error"].as_str().unwrap_or_default();
+    ensure!(status == Some(2), "exit status {status:?}: {json}");
+    ensure!(error.contains("knows no types of that module"), "{error}");
     Ok(())
 }
 
