@@ -18,8 +18,9 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// What the loader does.
+/// What the loader does. Only the options of the one that is called are built.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Have the kernel's verifier judge every program of a BPF object
     ///

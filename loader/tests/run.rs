@@ -188,14 +188,16 @@ fn a_bundle_runs_without_root_and_a_changed_one_does_not() {
         use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
-    let (program, agent) = (folder.path().join("loader"), folder.path().join("libufunc_agent.so"));
+    let [program, compiler, agent] =
+        ["loader", "ufunc-compiler", "libufunc_agent.so"].map(|name| folder.path().join(name));
     fs::copy(env!("CARGO_BIN_EXE_loader"), &program).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_ufunc-compiler"), &compiler).unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_loader")).parent().unwrap();
     let library = [built.join("libufunc_agent.so"), built.join("deps/libufunc_agent.so")];
     fs::copy(library.iter().find(|path| path.exists()).unwrap(), &agent).unwrap();
     let app = folder.path().join("btf-base");
     fs::copy(host("btf-base"), &app).unwrap();
-    for path in [&program, &app, &agent] {
+    for path in [&program, &compiler, &app, &agent] {
         open(path, 0o755);
     }
     open(folder.path(), 0o755);

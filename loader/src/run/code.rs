@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ufunc_compile::{
-    Binding, Bindings, Code, Map as MapReference, Options, Reach, Shape, Signature, Target, compile,
+    Binding, Code, Job, Map as MapReference, Options, Reach, Shape, Signature, Target,
 };
 use ufunc_gen::btf::Type;
 use ufunc_gen::btf::decode::Btf;
@@ -17,6 +17,7 @@ use ufunc_hook::program::{Clobbers, Vectors};
 use ufunc_shared::context::{Field, Fields};
 use ufunc_shared::helpers::{self, HelperKind};
 
+use super::compiler;
 use super::instructions;
 use super::package::{self, Meaning, Package, Program, When};
 
@@ -84,9 +85,15 @@ pub(crate) enum Outside {
 ///
 /// Fails for what the runtime does not have, by its name.
 pub(crate) fn compile_all(package: &Package) -> Result<Vec<Compiled>> {
-    let compiled = package.programs.iter().map(|program| {
-        let one = compile_one(package, program);
-        one.with_context(|| format!("cannot run program {}", program.name))
+    let cannot = |program: &Program| format!("cannot run program {}", program.name);
+    let bound = package.programs.iter().map(|program| {
+        let (job, about) = bind(package, program).with_context(|| cannot(program))?;
+        Ok((job, (program, about)))
+    });
+    let (jobs, abouts): (Vec<_>, Vec<_>) = bound.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let codes = compiler::compile(&jobs)?.into_iter().zip(abouts);
+    let compiled = codes.map(|(code, (program, about))| {
+        code.map(|code| about.of(code)).with_context(|| cannot(program))
     });
     let mut compiled = compiled.collect::<Result<Vec<_>>>()?;
     // Who continues in another program has to have ready what any of them needs.
@@ -102,21 +109,30 @@ pub(crate) fn compile_all(package: &Package) -> Result<Vec<Compiled>> {
     Ok(compiled)
 }
 
-fn compile_one(package: &Package, program: &Program) -> Result<Compiled> {
+/// What is known of a program by what it refers to.
+#[derive(Clone, Copy, Default)]
+struct About {
+    vectors: Vectors,
+    calls_out: bool,
+    depends_on_point: bool,
+    tail_calls: bool,
+}
+
+/// Says what everything is that `program` refers to.
+fn bind(package: &Package, program: &Program) -> Result<(Job, About)> {
     let instructions = instructions::read(&program.instructions, &program.sha256)?;
     let shape = Shape { exception_callback: program.exception_callback, ..Shape::default() };
     let parsed = ufunc_compile::Program::parse(&instructions, &shape)?;
-    let mut bindings = Bindings::new();
-    let mut vectors = Vectors::None;
-    let (mut calls_out, mut depends_on_point, mut tail_calls) = (false, false, false);
+    let mut bindings = Vec::new();
+    let mut about = About::default();
     for target in parsed.targets() {
         let outside = outside(program, target)?;
         let binding = match outside {
             Outside::Helper(place) => {
                 let helper = helpers::HELPERS.get(place).context("the helper is not known")?;
-                calls_out |= helper.calls_out;
+                about.calls_out |= helper.calls_out;
                 if helper.vectors {
-                    vectors = vectors.max(Vectors::Low);
+                    about.vectors = about.vectors.max(Vectors::Low);
                 }
                 let (signature, reach) = (Signature::words(helper.parameters.into()), Reach::Far);
                 match helper.kind {
@@ -125,55 +141,65 @@ fn compile_one(package: &Package, program: &Program) -> Result<Compiled> {
                         Binding::WithConstant { signature, reach, constant: LOG }
                     }
                     HelperKind::TailCall => {
-                        tail_calls = true;
+                        about.tail_calls = true;
                         Binding::TailCall { reach }
                     }
                 }
             }
             Outside::Kfunc(place) => {
                 let kfunc = helpers::KFUNCS.get(place).context("the kfunc is not known")?;
-                vectors = vectors.max(Vectors::Low);
+                about.vectors = about.vectors.max(Vectors::Low);
                 let signature = Signature::words(kfunc.parameters.into());
                 Binding::Function { signature, reach: Reach::Far }
             }
             Outside::Ufunc(place) => {
                 let ufunc = package.ufuncs.get(place).context("the function is not there")?;
-                (calls_out, vectors) = (true, Vectors::All);
+                (about.calls_out, about.vectors) = (true, Vectors::All);
                 of_application(package, ufunc)?
             }
             Outside::Map(_) | Outside::MapValue(_) | Outside::Log => {
                 Binding::Data { reach: Reach::Far }
             }
             Outside::FunctionAddress | Outside::Cookie => {
-                depends_on_point = true;
+                about.depends_on_point = true;
                 Binding::Constant
             }
             Outside::Nothing => without_address(program, target)?,
         };
-        bindings.insert(target, binding);
+        bindings.push((target, binding));
     }
-    let arguments = if program.when == When::Session { SESSION_ARGUMENTS } else { 1 };
-    let acquires = bindings.values().any(|binding| matches!(binding, Binding::Acquire { .. }));
-    let begin = acquires.then_some(BEGIN);
-    let code = compile(&parsed, &bindings, &Options { arguments, begin, ..Options::default() })?;
-    let x87 = calls_out;
-    let own = if code.own_changes.vectors { Vectors::All } else { Vectors::None };
-    let registers =
-        if code.calls_outside { Fields::CALLER_SAVED } else { fields(code.own_changes.general) };
-    let (reads, writes) = uses(&code);
     ensure!(
-        program.when != When::Session || !tail_calls,
+        program.when != When::Session || !about.tail_calls,
         "a session cannot go on in another program"
     );
-    Ok(Compiled {
-        reads,
-        writes,
-        clobbers: Clobbers { registers, vectors: vectors.max(own), x87 },
-        calls_out,
-        depends_on_point,
-        tail_calls,
-        code,
-    })
+    let arguments = if program.when == When::Session { SESSION_ARGUMENTS } else { 1 };
+    let acquires = bindings.iter().any(|(_, binding)| matches!(binding, Binding::Acquire { .. }));
+    let begin = acquires.then_some(BEGIN);
+    let options = Options { arguments, begin, ..Options::default() };
+    Ok((Job { instructions, shape, bindings, options }, about))
+}
+
+impl About {
+    /// What is known of the program now that it is compiled.
+    fn of(self, code: Code) -> Compiled {
+        let About { vectors, calls_out, depends_on_point, tail_calls } = self;
+        let own = if code.own_changes.vectors { Vectors::All } else { Vectors::None };
+        let registers = if code.calls_outside {
+            Fields::CALLER_SAVED
+        } else {
+            fields(code.own_changes.general)
+        };
+        let (reads, writes) = uses(&code);
+        Compiled {
+            reads,
+            writes,
+            clobbers: Clobbers { registers, vectors: vectors.max(own), x87: calls_out },
+            calls_out,
+            depends_on_point,
+            tail_calls,
+            code,
+        }
+    }
 }
 
 /// How a function of the application is called. What it acquires is noted, so that it is released

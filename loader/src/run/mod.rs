@@ -16,6 +16,7 @@
 //! when all of it is known to fit; what fails then takes back what was done.
 
 mod code;
+mod compiler;
 mod deploy;
 mod describe;
 mod events;

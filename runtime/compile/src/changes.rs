@@ -4,12 +4,13 @@
 use iced_x86::{
     Decoder, DecoderOptions, InstructionInfoFactory, InstructionInfoOptions, OpAccess, Register,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::Architecture;
 use crate::code::CodeRange;
 
 /// The registers that running a program can change. What the C ABI has a function keep, it keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
     /// General registers, a bit for each as the machine numbers them (rax bit 0, rcx bit 1, …).
     pub general: u32,

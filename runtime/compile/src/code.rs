@@ -2,6 +2,7 @@
 //! Compiled code, and how it is fitted to the place where it runs.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 
 use crate::Architecture;
 use crate::changes::Changes;
@@ -11,7 +12,7 @@ use crate::target::Target;
 
 /// A program in native code. It runs anywhere once it is linked; its entry is its first byte, a
 /// function of the C ABI that takes the context and returns r0.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Code {
     /// The machine that it is for.
     pub architecture: Architecture,
@@ -34,7 +35,7 @@ pub struct Code {
 }
 
 /// Where a function's code is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeRange {
     /// Its first instruction in the program.
     pub instruction: usize,
@@ -45,7 +46,7 @@ pub struct CodeRange {
 }
 
 /// An address that is to be filled in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relocation {
     /// Where.
     pub offset: u32,
@@ -58,7 +59,7 @@ pub struct Relocation {
 }
 
 /// What a relocation refers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Symbol {
     /// Something outside of the program.
     Outside(Target),
@@ -67,7 +68,7 @@ pub enum Symbol {
 }
 
 /// The form of an address in the code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RelocationKind {
     /// All 64 bits.
     Absolute64,

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::arity;
 use crate::opcode::STACK;
 use crate::operation::{Alu, FRAME, Operation, Place, Source, Width};
@@ -14,7 +16,7 @@ use crate::program::Program;
 use crate::target::{Bindings, Target};
 
 /// One access of the context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Access {
     /// From the beginning of the context.
     pub offset: i32,
@@ -25,7 +27,7 @@ pub struct Access {
 }
 
 /// What a program uses of its context.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextUse {
     /// Accesses by the program's own instructions.
     pub accesses: BTreeSet<Access>,

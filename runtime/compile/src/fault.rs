@@ -8,11 +8,12 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind};
+use serde::{Deserialize, Serialize};
 
 use crate::Architecture;
 
 /// A load that may fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FaultingLoad {
     /// Where the instruction is in the code.
     pub offset: u32,

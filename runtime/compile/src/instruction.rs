@@ -2,9 +2,10 @@
 //! One instruction as it is encoded.
 
 use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
 
 /// An instruction of eight bytes, as the kernel's `struct bpf_insn`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Instruction {
     /// The opcode.
     pub code: u8,

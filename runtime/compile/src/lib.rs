@@ -31,6 +31,7 @@ mod context;
 mod fault;
 mod instruction;
 mod isa;
+mod job;
 mod operation;
 mod program;
 mod target;
@@ -38,17 +39,20 @@ mod translate;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 pub use changes::Changes;
 pub use code::{Code, CodeRange, Relocation, RelocationKind, Symbol};
 pub use compile::compile;
 pub use context::{Access, ContextUse};
 pub use fault::FaultingLoad;
 pub use instruction::Instruction;
+pub use job::Job;
 pub use program::{Program, Shape};
 pub use target::{Binding, Bindings, Map, Reach, Signature, Target, Value};
 
 /// A machine that code is generated for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Architecture {
     /// 64-bit x86 without any extension.
     X86_64,
@@ -66,7 +70,7 @@ impl fmt::Display for Architecture {
 }
 
 /// How code is generated.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Options {
     /// For which machine.
     pub architecture: Architecture,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 
 use crate::instruction::Instruction;
 use crate::opcode::{MAX_CALL_FRAMES, MAX_INSTRUCTIONS};
@@ -37,7 +38,7 @@ pub(crate) struct Function {
 }
 
 /// What is known of a program apart from its instructions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Shape {
     /// The function that is called by what `bpf_throw` ends, by its first instruction. The
     /// program's BTF says which.

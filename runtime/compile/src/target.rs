@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A map, as an instruction names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Map {
     /// By a file descriptor of the process that loads.
     Descriptor(i32),
@@ -14,7 +16,7 @@ pub enum Map {
 }
 
 /// Something outside of the program that an instruction refers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// A helper, by its number.
     Helper(u32),
@@ -65,7 +67,7 @@ impl fmt::Display for Target {
 }
 
 /// How far something may be from the compiled code.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reach {
     /// Anywhere in the address space.
     #[default]
@@ -75,7 +77,7 @@ pub enum Reach {
 }
 
 /// A value that a function takes or returns, as the C ABI passes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// An integer of 8, 16, 32 or 64 bits.
     Integer {
@@ -96,7 +98,7 @@ impl Value {
 }
 
 /// What a function takes and returns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     /// At most five.
     pub parameters: Vec<Value>,
@@ -112,7 +114,7 @@ impl Signature {
 }
 
 /// What the caller says of a [`Target`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Binding {
     /// A function of the C ABI.
     Function {

@@ -15,9 +15,10 @@ pub enum When {
 }
 
 /// Vector registers that running a program may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Vectors {
     /// None.
+    #[default]
     None,
     /// The low 16 bytes of `xmm0` to `xmm15`: code for the oldest x86-64, which cannot name more.
     Low,

@@ -23,5 +23,5 @@ mod session;
 mod start;
 mod trace;
 
-pub use agent::agent_path;
+pub use agent::{agent_path, companion};
 pub use session::{End, Session};
