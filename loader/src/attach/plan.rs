@@ -12,6 +12,7 @@ use super::lines::{self, Lines};
 use super::section::{Hook, Section};
 use super::symbols::{Binary, Place};
 use super::{AttachRequest, library, slots};
+use crate::allow::Point;
 use crate::attempt::{self, Program};
 use crate::object::BpfObject;
 use crate::report::list;
@@ -40,9 +41,26 @@ pub(crate) struct Planned {
     pub(crate) program: Program,
     pub(crate) section: Section,
     pub(crate) target: Target,
+    /// What --func says in place of the section.
+    func: Option<String>,
 }
 
 impl Planned {
+    /// Where it goes, as a policy names it.
+    pub(crate) fn point(&self) -> Point {
+        let section = &self.program.section;
+        let file = match &self.target {
+            Target::Places { binary, .. } => binary.path.file_name(),
+            Target::Usdt { file, .. } => file.file_name(),
+            _ => None,
+        };
+        match (&self.func, file) {
+            (None, _) => Point::of_section(section),
+            (Some(func), Some(file)) => Point::in_file(section, &file.to_string_lossy(), func),
+            (Some(func), None) => Point::in_kernel(section, func),
+        }
+    }
+
     /// What completes the section, if anything has to.
     pub(crate) fn completed_target(&self) -> Option<&str> {
         match &self.target {
@@ -84,7 +102,8 @@ impl Plan {
                     format!("program {} in SEC(\"{}\")", program.name, program.section)
                 })?
             };
-            planned.push(Planned { program, section, target });
+            let func = func.map(str::to_owned);
+            planned.push(Planned { program, section, target, func });
         }
         Ok(Plan { programs: planned })
     }
@@ -140,7 +159,7 @@ fn select(request: &AttachRequest<'_>, object: &BpfObject) -> Result<Vec<(Progra
 /// Whether the section does not say all of where the program goes.
 fn is_incomplete(section: &Section) -> bool {
     match section.hook {
-        Hook::PerfEvent | Hook::Other => false,
+        _ if !section.takes_target() => false,
         _ if section.is_user() => match section.user_target() {
             Some((_, function)) => function.is_empty(),
             None => true,

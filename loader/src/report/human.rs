@@ -135,8 +135,20 @@ fn explanation(program: &ProgramReport) -> String {
         let label = fork.describe();
         group = add_line(group, &fork.source, None, Some(&label), AnnotationKind::Context);
     }
+    for breach in &program.breaches {
+        let label = format!("{} is not allowed", breach.text);
+        group = match &breach.source {
+            Some(source) => {
+                let kind = AnnotationKind::Primary;
+                add_line(group, source, Some(&breach.name), Some(&label), kind)
+            }
+            None => group.element(Level::NOTE.message(printable(&label).into_owned())),
+        };
+    }
     let meaning = program.meaning.as_deref();
     match &program.source {
+        // The breaches say it.
+        _ if !program.breaches.is_empty() => {}
         Some(source) => {
             group = add_line(group, source, None, meaning, AnnotationKind::Primary);
         }
