@@ -393,8 +393,10 @@ fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
     }
     let mut stdout = anstream::stdout().lock();
     human::write(reports, log, &mut stdout)?;
-    let is_rejected = reports.iter().any(|report| report.count(Verdict::Rejected) > 0);
-    if mode == LogMode::None && is_rejected {
+    let mut programs = reports.iter().flat_map(|report| &report.programs);
+    let has_log =
+        programs.any(|program| program.verdict == Verdict::Rejected && program.log.is_some());
+    if mode == LogMode::None && has_log {
         writeln!(stdout, "see the verifier's log with --log short or --log full")?;
     }
     stdout.flush()

@@ -108,9 +108,12 @@ pub struct Breach {
     /// That, as it is written in the policy.
     #[serde(skip)]
     pub value: String,
-    /// All that in words.
+    /// What is not allowed, in words.
     #[serde(skip)]
     pub text: String,
+    /// What is to be said of the line.
+    #[serde(skip)]
+    pub label: String,
     /// The first line that uses it.
     pub source: Option<SourceLine>,
 }

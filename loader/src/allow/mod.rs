@@ -67,8 +67,9 @@ impl Limits {
                 what: "probe",
                 name: point.name().to_owned(),
                 key: "probes",
-                value: format!("{:?}", point.pattern()),
+                value: format!("{:?}", point.name()),
                 text: format!("probe {}", point.name()),
+                label: format!("probe {} is not allowed", point.name()),
                 source: uses.and_then(|uses| uses.head.clone()),
             });
         }
@@ -83,7 +84,8 @@ impl Limits {
             name: counted.to_string(),
             key: "max-insns",
             value: counted.to_string(),
-            text: format!("{counted} instructions (it allows {max})"),
+            text: format!("{counted} instructions, but {max} at most"),
+            label: format!("the verifier counts {counted} instructions on all paths"),
             source: self.uses_of(program).and_then(|uses| uses.head.clone()),
         };
         self.refusal(program, vec![breach])
@@ -100,7 +102,8 @@ impl Limits {
             None => format!("{what} {}", used.name),
         };
         let (name, source) = (used.name.clone(), used.source.clone());
-        Breach { what, key, value: format!("{name:?}"), name, text, source }
+        let label = format!("{text} is not allowed");
+        Breach { what, key, value: format!("{name:?}"), name, text, label, source }
     }
 
     fn refusal(&self, program: &Program, breaches: Vec<Breach>) -> Option<ProgramReport> {
@@ -112,7 +115,7 @@ impl Limits {
             section: program.section.clone(),
             stage: Some(Stage::Policy),
             reason: Some(format!("{path} does not allow {}", all.join(", "))),
-            meaning: Some(format!("the policy of this extension does not allow {}", first.text)),
+            meaning: Some(first.label.clone()),
             source: first.source.clone(),
             help: Some(help(&breaches, path)),
             breaches,
@@ -133,8 +136,8 @@ fn help(breaches: &[Breach], path: &str) -> String {
     }
     let all = keys.into_iter().map(|(key, values)| match key {
         "max-insns" => format!("{key} = {}", values.concat()),
-        key => format!("{} to {key}", values.join(", ")),
+        key => format!("{key} = [{}]", values.join(", ")),
     });
     let all: Vec<_> = all.collect();
-    format!("leave it out, or, if it may, write into {path}: {}", all.join("; "))
+    format!("leave it out, or add to {path}: {}", all.join(", "))
 }

@@ -8,14 +8,18 @@ use crate::attach::section::{Hook, KINDS, Section};
 
 /// A probe point: what stands in `SEC()`, without the folder of the application's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Point(String);
+pub(crate) struct Point {
+    name: String,
+    /// Whether `SEC()` leaves it to others to say where it is.
+    left_open: bool,
+}
 
 impl Point {
     /// Reads `?uprobe//usr/bin/app:function`, as the point `uprobe/app:function`.
     pub(crate) fn of_section(section: &str) -> Point {
         let section = Section::parse(section);
         if section.target.is_empty() {
-            return Point(section.kind);
+            return Point { name: section.kind, left_open: true };
         }
         let target = section.target.as_str();
         let (file, rest) = match section.is_user() {
@@ -24,39 +28,29 @@ impl Point {
             false => ("", target),
         };
         let name = file.rsplit('/').next().unwrap_or_default();
-        Point(format!("{}/{name}{rest}", section.kind))
+        Point { name: format!("{}/{name}{rest}", section.kind), left_open: false }
     }
 
-    /// The function or probe `place` of the file `file`, for a program in `section`.
-    pub(crate) fn in_file(section: &str, file: &str, place: &str) -> Point {
-        Point(format!("{}/{file}:{place}", Section::parse(section).kind))
-    }
-
-    /// The point `place` of the kernel, for a program in `section`.
-    pub(crate) fn in_kernel(section: &str, place: &str) -> Point {
-        Point(format!("{}/{place}", Section::parse(section).kind))
+    /// `place`, in the file `file` or in the kernel, for a program in `section`.
+    pub(crate) fn at(section: &str, file: Option<&str>, place: &str) -> Point {
+        let section = Section::parse(section);
+        let file = file.map(|file| format!("{file}:")).unwrap_or_default();
+        let name = format!("{}/{file}{place}", section.kind);
+        Point { name, left_open: section.target.is_empty() }
     }
 
     /// As it is written.
     pub(crate) fn name(&self) -> &str {
-        &self.0
+        &self.name
     }
 
-    /// Whether somebody else has still to say where it is.
-    pub(crate) fn is_open(&self) -> bool {
-        !self.0.contains('/')
-    }
-
-    /// The pattern that allows it, and nothing else that it may turn out to be.
-    pub(crate) fn pattern(&self) -> String {
-        match self.is_open() && Section::parse(&self.0).takes_target() {
-            true => format!("{}/*", self.0),
-            false => self.0.clone(),
-        }
+    fn kind(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
     }
 }
 
-/// Points that are allowed: a point, in which `*` stands for anything.
+/// Points that are allowed: a point, in which `*` stands for anything. A kind alone allows what
+/// `SEC()` leaves open, wherever it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern(String);
 
@@ -71,13 +65,17 @@ impl Pattern {
         if !kind.contains('*') && Section::parse(kind).hook == Hook::Other && !hint.is_empty() {
             bail!("{kind:?} is no kind of probe{hint}");
         }
-        Ok(Pattern(Point::of_section(text).0))
+        Ok(Pattern(Point::of_section(text).name))
     }
 
-    /// Whether it allows `point`; of one whose place is open, its kind alone counts.
+    /// Whether it allows `point`; of one that is still nowhere, its kind alone counts.
     pub(crate) fn allows(&self, point: &Point) -> bool {
-        let kind = self.0.split('/').next().unwrap_or_default();
-        fits(&self.0, &point.0) || (point.is_open() && fits(kind, &point.0))
+        let is_nowhere = !point.name.contains('/');
+        match self.0.split_once('/') {
+            None if point.left_open => fits(&self.0, point.kind()),
+            Some((kind, _)) if is_nowhere => fits(kind, &point.name),
+            _ => fits(&self.0, &point.name),
+        }
     }
 }
 
@@ -153,7 +151,15 @@ mod tests {
         assert!(allows("uprobe*/app:*", "uprobe.multi/app:g"));
         // What it may turn out to be is not all that the pattern allows.
         assert!(!allows("uprobe.multi/app:get_a", "uprobe.multi/app:get_*"));
-        assert_eq!(Point::of_section("uprobe").pattern(), "uprobe/*");
-        assert_eq!(Point::of_section("perf_event").pattern(), "perf_event");
+        // A kind alone allows what is left open, and nothing else.
+        assert!(allows("uprobe", "uprobe") && !allows("uprobe", "uprobe/app:f"));
+        let anywhere = Pattern::new("uprobe").unwrap();
+        assert!(anywhere.allows(&Point::at("uprobe", Some("app"), "f")));
+        assert!(!anywhere.allows(&Point::at("uprobe/app:g", Some("app"), "f")));
+        assert!(!Pattern::new("uprobe/app:g").unwrap().allows(&Point::at(
+            "uprobe",
+            Some("app"),
+            "f"
+        )));
     }
 }

@@ -44,11 +44,11 @@ pub fn propose(request: &AllowRequest<'_>) -> Result<String, AttachError> {
     let mut lists = Lists::default();
     for (program, uses) in programs.iter().zip(uses::read(&object, &programs)?) {
         for used in &uses.all {
-            let map = used.map.as_ref().map(|map| format!("{map}, ")).unwrap_or_default();
+            let map = used.map.as_ref().map(|map| format!("{map}: ")).unwrap_or_default();
             lists.add(key(used.kind), &used.name, &map, program, used.source.as_ref());
         }
         let point = Point::of_section(&program.section);
-        lists.add("probes", &point.pattern(), "", program, uses.head.as_ref());
+        lists.add("probes", point.name(), "", program, uses.head.as_ref());
     }
     Ok(lists.text(&request.object.to_string_lossy(), counted))
 }

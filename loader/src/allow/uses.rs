@@ -222,11 +222,11 @@ impl Code {
             });
             functions.find(|(found, _)| *found == name).map(|(_, place)| place)
         };
-        let start = find(&|section| section.name == program.section, &program.name);
+        let start = find(&|section| section.name != SUBPROGRAMS, &program.name);
         let start =
-            start.with_context(|| format!("program {} is not in its section", program.name))?;
-        let mut found = Found::default();
-        found.head = self.sections[start.0].lines.find(start.1 as u32).cloned();
+            start.with_context(|| format!("program {} has no instructions", program.name))?;
+        let head = self.head(start, &program.name);
+        let mut found = Found { head, ..Found::default() };
         let mut waiting = vec![start];
         if let Some(callback) = self.exception_callbacks.get(&program.name) {
             let callback = find(&|section| section.name == SUBPROGRAMS, callback);
@@ -311,6 +311,16 @@ impl Code {
             at += 1;
         }
         Ok(())
+    }
+
+    /// Where the function `name` begins: its head, if the compiler counts an instruction to that.
+    fn head(&self, (section, start): Place, name: &str) -> Option<SourceLine> {
+        let section = &self.sections[section];
+        let (_, _, end) = section.functions.iter().find(|(_, other, _)| *other == start)?;
+        let mut lines = (start..*end).filter_map(|at| section.lines.find(at as u32));
+        let head =
+            lines.find(|line| line.text.contains(name) && !line.text.starts_with(['\t', ' ']));
+        head.or(section.lines.find(start as u32)).cloned()
     }
 
     fn place(&self, section: SectionIndex, instruction: i64) -> Result<Place> {

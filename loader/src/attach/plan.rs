@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which programs are attached, and where: worked out before anything is loaded.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -54,10 +55,9 @@ impl Planned {
             Target::Usdt { file, .. } => file.file_name(),
             _ => None,
         };
-        match (&self.func, file) {
-            (None, _) => Point::of_section(section),
-            (Some(func), Some(file)) => Point::in_file(section, &file.to_string_lossy(), func),
-            (Some(func), None) => Point::in_kernel(section, func),
+        match &self.func {
+            None => Point::of_section(section),
+            Some(func) => Point::at(section, file.map(OsStr::to_string_lossy).as_deref(), func),
         }
     }
 
@@ -159,7 +159,7 @@ fn select(request: &AttachRequest<'_>, object: &BpfObject) -> Result<Vec<(Progra
 /// Whether the section does not say all of where the program goes.
 fn is_incomplete(section: &Section) -> bool {
     match section.hook {
-        _ if !section.takes_target() => false,
+        Hook::PerfEvent | Hook::Other => false,
         _ if section.is_user() => match section.user_target() {
             Some((_, function)) => function.is_empty(),
             None => true,

@@ -97,11 +97,6 @@ impl Section {
         matches!(self.hook, Hook::Tracing | Hook::Lsm | Hook::TypedTracepoint | Hook::Iterator)
     }
 
-    /// Whether something has to follow the kind, here or from elsewhere.
-    pub(crate) fn takes_target(&self) -> bool {
-        !matches!(self.hook, Hook::PerfEvent | Hook::Other)
-    }
-
     /// Whether it goes into an application.
     pub(crate) fn is_user(&self) -> bool {
         matches!(self.hook, Hook::Uprobe { .. } | Hook::UprobeMulti { .. } | Hook::Usdt)
