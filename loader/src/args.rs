@@ -44,6 +44,12 @@ pub(crate) enum Command {
     /// Loads the object as `loader verify` judges it, attaches every program where its SEC() says,
     /// and runs until Ctrl-C. Then everything is detached: nothing stays behind, whatever ends it.
     Attach(AttachArgs),
+    /// Write the least policy that an extension needs, to be read, and given to verify --allow
+    ///
+    /// Reads from the object's instructions which functions, helpers and types of maps its programs
+    /// use, and from SEC() where they go. With --app, the verifier judges them as well and counts
+    /// instructions.
+    Allow(AllowArgs),
     /// Run the programs of a BPF object inside the application
     ///
     /// Has the kernel judge the object as `loader verify` does, and then puts the accepted
@@ -115,6 +121,9 @@ pub(crate) struct VerifyArgs {
     /// libbpf says (on stderr)
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 
     #[command(flatten)]
     pub(crate) lending: LendingArgs,
@@ -255,10 +264,50 @@ pub(crate) struct AttachArgs {
     pub(crate) verbose: bool,
 
     #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
     pub(crate) lending: LendingArgs,
 
     #[command(flatten)]
     pub(crate) types: TypeArgs,
+}
+
+/// What `loader allow` is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = ALLOW_HELP)]
+pub(crate) struct AllowArgs {
+    /// The BPF object, compiled with clang --target=bpfel -g -O2 -c
+    #[arg(value_name = "PROG.bpf.o")]
+    pub(crate) object: PathBuf,
+
+    /// The application that it extends, or a shared library (repeatable): has the verifier count
+    #[arg(long, value_name = "FILE")]
+    pub(crate) app: Vec<PathBuf>,
+
+    /// Only this program of the object; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Vec<String>,
+
+    /// Where the policy is written [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) lending: LendingArgs,
+
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
+}
+
+/// What one extension may use.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "What this extension may use")]
+pub(crate) struct LimitArgs {
+    /// Refuse what the policy FILE (TOML) does not name: functions, helpers, types of maps, probes,
+    /// and how many instructions the verifier may count; loader allow writes one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) allow: Option<PathBuf>,
 }
 
 /// What `loader run` is given.
@@ -339,6 +388,9 @@ pub(crate) struct RunArgs {
     pub(crate) verbose: bool,
 
     #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
     pub(crate) lending: LendingArgs,
 
     #[command(flatten)]
@@ -405,6 +457,9 @@ pub(crate) struct BundleArgs {
     /// Show what libbpf says (on stderr)
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 
     #[command(flatten)]
     pub(crate) lending: LendingArgs,
@@ -535,7 +590,7 @@ pub(crate) enum LogMode {
 const AFTER_HELP: &str = "\
 Exit status:
   0  all programs are accepted
-  1  at least one program is rejected
+  1  at least one program is rejected, or uses what --allow does not name
   2  could not be judged: a file that is missing or not what it should be, an application whose
      types a program needs and that has no debug information, a missing license, a map that cannot
      be made, a missing capability (CAP_BPF and CAP_PERFMON are needed, CAP_SYS_ADMIN too for
@@ -564,6 +619,9 @@ Examples:
   See what the verifier saw before it said no
       sudo loader verify prog.bpf.o --app ./server --log short
 
+  Hold it to what it may use
+      sudo loader verify prog.bpf.o --app ./server --allow prog.toml
+
   Compare what the verifier has to do with what it had to do before
       sudo loader verify prog.bpf.o --app ./server --csv > after.csv
       veristat -C before.csv after.csv
@@ -575,10 +633,21 @@ Examples:
       sudo loader verify prog.bpf.o --app ./server --json |
           jq -r '.programs[] | select(.verdict == \"rejected\") | .name'";
 
+const ALLOW_HELP: &str = "\
+Exit status:
+  0  the policy was written
+  1  the verifier rejected a program
+  2  not possible: a file that is missing or not what it should be; with --app, what verify needs
+
+Examples:
+  Write it, read it, and hold the extension to it from then on
+      sudo loader allow prog.bpf.o --app ./server -o prog.toml
+      sudo loader verify prog.bpf.o --app ./server --allow prog.toml";
+
 const ATTACH_HELP: &str = "\
 Exit status:
   0  attached, and detached again at the end (or pinned)
-  1  the verifier rejected a program; nothing was attached
+  1  the verifier rejected a program, or it uses what --allow does not name; nothing was attached
   2  not possible: a file, function, capability or kernel feature that is missing, a program that
      calls functions of the application (those run in the application: loader run), wrong usage
 
@@ -612,7 +681,8 @@ Exit status:
   that of the application, if it was started here and has ended by itself (128 and the signal's
   number, if one ended it); else
   0  the extension ran, and was taken out at the end (or left, with --detach)
-  1  the verifier rejected a program; the application was not touched
+  1  the verifier rejected a program, or it uses what --allow does not name; the application was not
+     touched
   2  not possible, and the application not touched: what verify needs is missing, a program for a
      hook of the kernel, a helper or map that there is none of in an application, another build of
      the application than was judged, a process that may not be traced, wrong usage
@@ -650,7 +720,7 @@ Examples:
 const BUNDLE_HELP: &str = "\
 Exit status:
   0  the bundle was written
-  1  the verifier rejected a program
+  1  the verifier rejected a program, or it uses what --allow does not name
   2  not possible: as for loader run, or the file could not be written
 
 Whoever can write a bundle can write any code into it. Sign it, and run it with --trust, where that

@@ -91,6 +91,50 @@ pub(crate) fn programs(object: &BpfObject) -> Result<Vec<Program>> {
     Ok(programs.collect())
 }
 
+/// A map that an object defines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MapDefinition {
+    pub(crate) name: String,
+    /// Its type in libbpf's words, `percpu_hash`.
+    pub(crate) kind: String,
+    /// The type of the maps in it.
+    pub(crate) inner: Option<String>,
+    /// Whether libbpf made it of the object's global variables.
+    pub(crate) is_internal: bool,
+}
+
+/// The maps that `object` defines.
+pub(crate) fn map_definitions(object: &BpfObject) -> Result<Vec<MapDefinition>> {
+    let (opened, _) = capture(Detail::Needed, || open(object, None));
+    let mut opened = opened.context("libbpf cannot read the object")?;
+    let maps = opened.maps_mut().map(|map| {
+        let name = map.name().to_string_lossy().into_owned();
+        let raw = map.as_libbpf_object().as_ptr();
+        // SAFETY: the map belongs to `opened`, and so does the inner one, if there is one; the
+        // functions only read them.
+        let (kind, inner, is_internal) = unsafe {
+            let inner = libbpf_sys::bpf_map__inner_map(raw);
+            let inner = (!inner.is_null()).then(|| libbpf_sys::bpf_map__type(inner));
+            (libbpf_sys::bpf_map__type(raw), inner, libbpf_sys::bpf_map__is_internal(raw))
+        };
+        let named = |kind| map_type_name(kind).unwrap_or_else(|| format!("#{kind}"));
+        MapDefinition { name, kind: named(kind), inner: inner.map(named), is_internal }
+    });
+    Ok(maps.collect())
+}
+
+/// The names of all types of maps that libbpf knows.
+pub(crate) fn map_type_names() -> Vec<String> {
+    // 0 stands for none.
+    (1..).map_while(map_type_name).collect()
+}
+
+fn map_type_name(kind: u32) -> Option<String> {
+    // SAFETY: libbpf answers any number, with a string that is always there or with NULL.
+    let name = unsafe { static_text(libbpf_sys::libbpf_bpf_map_type_str(kind)) };
+    Some(name).filter(|name| !name.is_empty())
+}
+
 impl Attempt {
     /// Loads `program` of `object`, and nothing else of it, with that log level. It is fitted to
     /// the types in the file `types`, or else to those of the kernel and its modules.
@@ -322,13 +366,8 @@ fn line_table(opened: &OpenObject, program: NonNull<libbpf_sys::bpf_program>) ->
         text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
     };
     let row = |record: &libbpf_sys::bpf_line_info| {
-        let column = record.line_col & 0x3ff;
-        let line = SourceLine {
-            file: string(record.file_name_off),
-            line: record.line_col >> 10,
-            column: (column > 0).then_some(column),
-            text: string(record.line_off).trim_end().to_owned(),
-        };
+        let (file, text) = (string(record.file_name_off), string(record.line_off));
+        let line = SourceLine::packed(file, text, record.line_col);
         (record.insn_off, line)
     };
     LineTable::new(records.iter().map(row).collect())

@@ -24,9 +24,11 @@
 //! 5. [`verifier_log`] finds the reason in what the verifier printed, [`explain`] says it in the
 //!    words of the application, and [`report`] writes it down for people and for programs.
 //!
+//! [`allow`] says beside that what one extension may use, and refuses the rest before it is loaded.
 //! [`attach`] puts programs where they are to run in the kernel and shows what they do, [`run`] those
 //! that are to run inside the application; [`links`] shows what is attached; [`doctor`] says what a machine lacks for all this.
 
+pub mod allow;
 pub mod attach;
 mod attempt;
 mod bundle;
@@ -36,6 +38,7 @@ mod combination;
 mod condition;
 pub mod doctor;
 pub mod explain;
+mod helper_names;
 pub mod host;
 mod host_types;
 mod interrupt;

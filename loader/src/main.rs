@@ -13,11 +13,11 @@ use ufunc_loader::modules::LoadedModule;
 use ufunc_loader::report::{Report, Verdict, csv, human, json, overall};
 use ufunc_loader::reproduce::Reproduction;
 use ufunc_loader::verifier_log::VerifierLog;
-use ufunc_loader::{Request, doctor, kernels, links, run, verify};
+use ufunc_loader::{Request, allow, doctor, kernels, links, run, verify};
 
 use args::{
-    Args, AttachArgs, BundleArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode, RunArgs,
-    StopArgs, VerifyArgs,
+    AllowArgs, Args, AttachArgs, BundleArgs, Command, DetachArgs, DoctorArgs, ListArgs, LogMode,
+    RunArgs, StopArgs, VerifyArgs,
 };
 
 /// Lines of the log that `--log short` shows.
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     ExitCode::from(match Args::parse().command {
         Command::Verify(args) => run_verify(&args),
         Command::Attach(args) => run_attach(&args),
+        Command::Allow(args) => run_allow(&args),
         Command::Run(args) => run_run(&args),
         Command::Stop(args) => run_stop(&args),
         Command::Bundle(args) => run_bundle(&args),
@@ -57,6 +58,7 @@ fn run_verify(args: &VerifyArgs) -> u8 {
         apps: &args.app,
         types: args.types.options(),
         lending,
+        allow: args.limits.allow.as_deref(),
         verbose: args.verbose,
     });
     name_command(&mut reports);
@@ -116,6 +118,7 @@ fn run_attach(args: &AttachArgs) -> u8 {
         pin: args.pin.as_deref(),
         allow_stubs: args.allow_stubs,
         lending,
+        allow: args.limits.allow.as_deref(),
         json: args.json,
         verbose: args.verbose,
     };
@@ -126,11 +129,39 @@ fn run_attach(args: &AttachArgs) -> u8 {
     }
 }
 
+fn run_allow(args: &AllowArgs) -> u8 {
+    let lending = match args.lending.lending(&args.types.debug_dir) {
+        Ok(lending) => lending,
+        Err(error) => return wrong_usage(&error),
+    };
+    let request = allow::AllowRequest {
+        object: &args.object,
+        apps: &args.app,
+        types: args.types.options(),
+        lending,
+        programs: &args.program,
+    };
+    let text = match allow::propose(&request) {
+        Ok(text) => text,
+        Err(error) => return refused(error, "no policy was written; loader verify tells more"),
+    };
+    let written = match &args.output {
+        Some(path) => ufunc_gen::output::write_file(path, text),
+        None => io::stdout().write_all(text.as_bytes()).map_err(Into::into),
+    };
+    written.map_or_else(|error| failed(&error), |()| DONE)
+}
+
 fn run_run(args: &RunArgs) -> u8 {
     let lending = match args.lending.lending(&args.types.debug_dir) {
         Ok(lending) => lending,
         Err(error) => return wrong_usage(&error),
     };
+    if args.bundle.is_some() && args.limits.allow.is_some() {
+        return wrong_usage(
+            "--allow judges a BPF object, and --bundle runs what was judged; give it to loader bundle",
+        );
+    }
     let source = match (&args.bundle, &args.object) {
         (Some(path), _) => run::Source::Bundle { path, trusted: args.trust.as_deref() },
         (None, Some(object)) => run::Source::Object(run::Judged {
@@ -140,6 +171,7 @@ fn run_run(args: &RunArgs) -> u8 {
             cookie: args.cookie,
             types: args.types.options(),
             lending,
+            allow: args.limits.allow.as_deref(),
         }),
         // clap wants one of them.
         (None, None) => return FAILED,
@@ -178,6 +210,7 @@ fn run_bundle(args: &BundleArgs) -> u8 {
             cookie: args.cookie,
             types: args.types.options(),
             lending,
+            allow: args.limits.allow.as_deref(),
         },
         apps: &args.app,
         output: &args.output,
@@ -360,8 +393,10 @@ fn print(reports: &[Report], args: &VerifyArgs) -> io::Result<()> {
     }
     let mut stdout = anstream::stdout().lock();
     human::write(reports, log, &mut stdout)?;
-    let is_rejected = reports.iter().any(|report| report.count(Verdict::Rejected) > 0);
-    if mode == LogMode::None && is_rejected {
+    let mut programs = reports.iter().flat_map(|report| &report.programs);
+    let has_log =
+        programs.any(|program| program.verdict == Verdict::Rejected && program.log.is_some());
+    if mode == LogMode::None && has_log {
         writeln!(stdout, "see the verifier's log with --log short or --log full")?;
     }
     stdout.flush()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The BPF object: checked before libbpf sees it, and the kfuncs that it needs.
 
+pub(crate) mod ext;
 mod rename;
 
 use std::collections::{BTreeSet, HashMap};
@@ -23,13 +24,13 @@ use crate::probe::is_user_probe;
 /// No BPF object comes near this size; reading a larger file would only take the memory.
 const SIZE_MAX: u64 = 256 << 20;
 /// Section in an object's BTF that lists what the kernel has to provide.
-const KSYMS: &str = ".ksyms";
+pub(crate) const KSYMS: &str = ".ksyms";
 /// Section that says, among other things, which instructions are to be fitted to types (CO-RE).
-const BTF_EXT_SECTION: &str = ".BTF.ext";
+pub(crate) const BTF_EXT_SECTION: &str = ".BTF.ext";
 /// Section that names the license, which some functions ask for.
 const LICENSE_SECTION: &str = "license";
 /// Section of subprograms, which any program of the object may call.
-const SUBPROGRAMS: &str = ".text";
+pub(crate) const SUBPROGRAMS: &str = ".text";
 /// Bytes of an ELF file from which its class, byte order and machine can be told.
 const IDENT_LEN: usize = 20;
 
@@ -264,51 +265,20 @@ struct Relocation {
 /// `BPF_CORE_TYPE_ID_TARGET`
 const TYPE_ID_TARGET: u32 = 7;
 
-/// The relocations of programs on applications' probes in the CO-RE part of `ext`, a
-/// [`BTF_EXT_SECTION`], whose form is in the kernel's `Documentation/bpf/btf.rst`; `None` if it is
-/// cut off.
+/// The relocations of programs on applications' probes in `ext`, a [`BTF_EXT_SECTION`]; `None` if
+/// it is cut off.
 fn relocations(ext: &[u8], btf: &[u8]) -> Option<Vec<Relocation>> {
-    /// Where the headers have offset and length of the CO-RE part and of BTF's strings.
-    const RELOCATIONS: [usize; 2] = [24, 28];
-    const STRINGS: [usize; 2] = [16, 20];
-    /// The instruction, the type, how to go on from there, what is asked for.
-    const RECORD_LEN: usize = 16;
-    let part = btf_part(ext, RELOCATIONS)?;
-    let strings = btf_part(btf, STRINGS)?;
     let mut found = Vec::new();
-    if part.is_empty() {
-        return Some(found);
-    }
-    let record_len = word(part, 0)? as usize;
-    let mut at = 4;
-    while at < part.len() {
-        let section = strings.get(word(part, at)? as usize..)?.split(|byte| *byte == 0).next()?;
-        let section = String::from_utf8_lossy(section);
-        let records_len = (word(part, at + 4)? as usize).checked_mul(record_len)?;
-        at += 8;
-        let records = part.get(at..at.checked_add(records_len)?)?;
-        at += records_len;
-        if record_len >= RECORD_LEN && (is_user_probe(&section) || section == SUBPROGRAMS) {
-            let read =
-                |record| Some(Relocation { ty: TypeId(word(record, 4)?), kind: word(record, 12)? });
-            found.extend(records.chunks_exact(record_len).filter_map(read));
+    for (section, record) in ext::records(ext, btf, &ext::RELOCATIONS)? {
+        if is_user_probe(&section) || section == SUBPROGRAMS {
+            // The instruction, the type, how to go on from there, what is asked for.
+            found.push(Relocation {
+                ty: TypeId(ext::word(record, 4)?),
+                kind: ext::word(record, 12)?,
+            });
         }
     }
     Some(found)
-}
-
-/// The part of `bytes` whose offset and length the header, which [`BTF_SECTION`] and
-/// [`BTF_EXT_SECTION`] both begin with, has at the offsets `place`.
-fn btf_part(bytes: &[u8], place: [usize; 2]) -> Option<&[u8]> {
-    const HEADER_LEN: usize = 4;
-    let header_len = word(bytes, HEADER_LEN)? as usize;
-    let [offset, len] = place.map(|at| word(bytes, at));
-    let start = header_len.checked_add(offset? as usize)?;
-    bytes.get(start..start.checked_add(len? as usize)?)
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 #[cfg(test)]

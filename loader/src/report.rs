@@ -66,6 +66,8 @@ pub enum Stage {
     Verification,
     /// Attaching the program.
     Attach,
+    /// Comparing what the program uses with what this extension may.
+    Policy,
 }
 
 impl Stage {
@@ -79,6 +81,7 @@ impl Stage {
             Stage::Kfunc => "kfunc resolution",
             Stage::Verification => "verification",
             Stage::Attach => "attach",
+            Stage::Policy => "policy",
         }
     }
 }
@@ -89,6 +92,29 @@ pub struct Acquisition {
     /// The function that returned it, if the log shows the call.
     pub function: Option<String>,
     /// The line of the call.
+    pub source: Option<SourceLine>,
+}
+
+/// Something that a program uses and that the policy of its extension does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Breach {
+    /// `function`, `variable`, `helper`, `map`, `probe` or `insns`.
+    pub what: &'static str,
+    /// Its name, the map's type, or how many instructions the verifier counted.
+    pub name: String,
+    /// The policy's key that would allow it, and what would have to be in it.
+    #[serde(skip)]
+    pub key: &'static str,
+    /// That, as it is written in the policy.
+    #[serde(skip)]
+    pub value: String,
+    /// What is not allowed, in words.
+    #[serde(skip)]
+    pub text: String,
+    /// What is to be said of the line.
+    #[serde(skip)]
+    pub label: String,
+    /// The first line that uses it.
     pub source: Option<SourceLine>,
 }
 
@@ -124,6 +150,8 @@ pub struct ProgramReport {
     pub source: Option<SourceLine>,
     /// The call whose result is not released, if that is the reason.
     pub acquired_at: Option<Acquisition>,
+    /// What it uses and may not, by the policy of the extension.
+    pub breaches: Vec<Breach>,
     /// The branches that were taken from there to where it should have been released.
     pub path: Vec<Fork>,
     /// What the reason means, in the application's words.
@@ -154,6 +182,7 @@ impl ProgramReport {
             reason: None,
             source: None,
             acquired_at: None,
+            breaches: Vec::new(),
             path: Vec::new(),
             meaning: None,
             help: None,
@@ -213,6 +242,24 @@ pub struct Report {
     pub failure: Option<Failure>,
     /// The command that shows this again, where it is known.
     pub reproduce: Option<String>,
+}
+
+impl Report {
+    /// A report on `object` without programs yet.
+    pub(crate) fn new(object: &Path, hosts: &[&Path]) -> Self {
+        Report {
+            hosts: hosts.iter().map(|host| HostReport::new(host)).collect(),
+            btf: None,
+            object: object.to_owned(),
+            module: None,
+            types: Vec::new(),
+            notes: Vec::new(),
+            warnings: Vec::new(),
+            programs: Vec::new(),
+            failure: None,
+            reproduce: None,
+        }
+    }
 }
 
 /// The verdict on an object for all combinations: it is accepted only if it is for each.

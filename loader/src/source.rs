@@ -18,6 +18,19 @@ pub struct SourceLine {
     pub text: String,
 }
 
+impl SourceLine {
+    /// Of a line whose number and column are packed as in the kernel's `struct bpf_line_info`.
+    pub(crate) fn packed(file: String, text: String, position: u32) -> Self {
+        let column = position & 0x3ff;
+        SourceLine {
+            file,
+            line: position >> 10,
+            column: (column > 0).then_some(column),
+            text: text.trim_end().to_owned(),
+        }
+    }
+}
+
 /// The source lines of one program's instructions, in the order of the instructions.
 #[derive(Clone, Debug, Default)]
 pub struct LineTable {

@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use ufunc_gen::kernel::SYSFS_BTF;
 use ufunc_gen::metadata::Role;
 
+use crate::allow::{Limits, Point};
 use crate::attempt::{self, Attempt, Outcome, Program, log_level};
 use crate::capability;
 use crate::combination::combinations;
@@ -21,9 +22,7 @@ use crate::messages::{self, Detail, Level};
 use crate::missing::Missing;
 use crate::modules::{self, KALLSYMS, Lease, Lending, LoadedModule};
 use crate::object::BpfObject;
-use crate::report::{
-    Acquisition, Failure, HostReport, ProgramReport, Report, Stage, Verdict, list,
-};
+use crate::report::{Acquisition, Failure, ProgramReport, Report, Stage, Verdict, list};
 use crate::source::{LineTable, SourceLine};
 use crate::verifier_log::VerifierLog;
 use crate::way;
@@ -42,6 +41,8 @@ pub struct Request<'a> {
     pub lending: Lending<'a>,
     /// Names of the programs to judge; all of the object's if it is empty.
     pub programs: &'a [String],
+    /// What this extension may use: a policy. Without, whatever the kernel takes.
+    pub allow: Option<&'a Path>,
     /// Whether to keep all that libbpf and the verifier have to say.
     pub verbose: bool,
 }
@@ -51,21 +52,13 @@ pub struct Request<'a> {
 ///
 /// What went wrong is in the reports too: there is always one.
 pub fn verify(request: &Request<'_>) -> Vec<Report> {
-    let report = |apps: Vec<&Path>| Report {
-        hosts: apps.into_iter().map(HostReport::new).collect(),
+    let report = |apps: &[&Path]| Report {
         btf: request.types.btf.map(Path::to_owned),
-        object: request.object.to_owned(),
-        module: None,
-        types: Vec::new(),
-        notes: Vec::new(),
-        warnings: Vec::new(),
-        programs: Vec::new(),
-        failure: None,
-        reproduce: None,
+        ..Report::new(request.object, apps)
     };
     let unjudged = |failure| {
-        let apps = request.apps.iter().map(PathBuf::as_path).collect();
-        vec![Report { failure: Some(failure), ..report(apps) }]
+        let apps: Vec<&Path> = request.apps.iter().map(PathBuf::as_path).collect();
+        vec![Report { failure: Some(failure), ..report(&apps) }]
     };
     let apps = match open_apps(request) {
         Ok(apps) => apps,
@@ -82,7 +75,8 @@ pub fn verify(request: &Request<'_>) -> Vec<Report> {
         Err(failure) => return unjudged(failure),
     };
     let judged = combinations.iter().map(|apps| {
-        let mut report = report(apps.iter().map(|app| app.path.as_path()).collect());
+        let paths: Vec<&Path> = apps.iter().map(|app| app.path.as_path()).collect();
+        let mut report = report(&paths);
         for (host, app) in report.hosts.iter_mut().zip(apps) {
             host.build_id = app.build_id().ok().cloned();
         }
@@ -116,6 +110,7 @@ fn ensure_one_meaning(request: &Request<'_>, combinations: &[Vec<&App>]) -> Resu
 struct Object {
     file: BpfObject,
     programs: Vec<Program>,
+    limits: Option<Limits>,
 }
 
 impl Object {
@@ -123,8 +118,29 @@ impl Object {
     fn open(request: &Request<'_>) -> Result<Self, Failure> {
         let file = BpfObject::open(request.object).map_err(at(Stage::Open))?;
         let programs = programs(&file).map_err(at(Stage::Open))?;
-        let programs = chosen(programs, request).map_err(at(Stage::Open))?;
-        Ok(Object { file, programs })
+        let programs =
+            chosen(programs, request.object, request.programs).map_err(at(Stage::Open))?;
+        let limits = request.allow.map(|path| Limits::read(path, &file, &programs));
+        let limits = limits.transpose().map_err(at(Stage::Policy))?;
+        Ok(Object { file, programs, limits })
+    }
+
+    /// The report that refuses `program` for what it uses, if there is to be one.
+    fn refused(&self, program: &Program) -> Option<ProgramReport> {
+        let point = Point::of_section(&program.section);
+        self.limits.as_ref().and_then(|limits| limits.judge(program, &point))
+    }
+
+    /// What is left of the verdict `judged` on `program` where instructions are counted.
+    fn counted(&self, program: &Program, judged: ProgramReport) -> ProgramReport {
+        let counted = judged.statistics.filter(|_| judged.verdict == Verdict::Accepted);
+        let limits = self.limits.as_ref().zip(counted);
+        let refused = limits.and_then(|(limits, statistics)| {
+            limits.judge_count(program, statistics.processed_insns)
+        });
+        let Some(refused) = refused else { return judged };
+        let ProgramReport { facts, statistics, log, libbpf, .. } = judged;
+        ProgramReport { facts, statistics, log, libbpf, ..refused }
     }
 }
 
@@ -135,26 +151,33 @@ fn judge(
     apps: &[&App],
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let Object { file: object, programs } = object;
-    if !object.kfuncs.is_empty() {
+    let refused: Vec<_> =
+        object.programs.iter().filter_map(|program| object.refused(program)).collect();
+    if refused.len() == object.programs.len() {
+        report.programs = refused;
+        return Ok(());
+    }
+    let file = &object.file;
+    if !file.kfuncs.is_empty() {
         // A module may be made for this call, and has to go with it.
         interrupt::watch().map_err(at(Stage::Kfunc))?;
     }
-    let lent = modules::lend(&request.lending, object, apps).map_err(at(Stage::Kfunc))?;
+    let lent = modules::lend(&request.lending, file, apps).map_err(at(Stage::Kfunc))?;
     report.module = lent.module;
     report.notes = lent.inferred;
-    let judged = judge_all(request, &lent.object, programs, apps, report);
+    let judged = judge_all(request, object, &lent.object, apps, report);
     if let Some(Err(error)) = lent.lease.map(Lease::end) {
         report.warnings.push(format!("{error:#}"));
     }
     judged
 }
 
-/// Judges the `programs` of `object`, whose module is in the kernel.
+/// Judges the programs of `all`; `object` is the same object as it calls the functions of the module
+/// that is in the kernel.
 fn judge_all(
     request: &Request<'_>,
+    all: &Object,
     object: &BpfObject,
-    programs: &[Program],
     apps: &[&App],
     report: &mut Report,
 ) -> Result<(), Failure> {
@@ -168,13 +191,18 @@ fn judge_all(
     }
     let module = report.module.as_ref();
     let context = Context { object, apps, types: &types, module, verbose: request.verbose };
-    for program in programs {
+    for program in &all.programs {
+        if let Some(refused) = all.refused(program) {
+            report.programs.push(refused);
+            continue;
+        }
         let judged = judge_program(&context, program);
-        report.programs.push(judged.unwrap_or_else(|error| ProgramReport {
+        let judged = judged.unwrap_or_else(|error| ProgramReport {
             stage: Some(if error.is::<TooLarge>() { Stage::Map } else { Stage::Verification }),
             reason: Some(format!("{error:#}")),
             ..ProgramReport::new(program, Verdict::Unjudged)
-        }));
+        });
+        report.programs.push(all.counted(program, judged));
     }
     Ok(())
 }
@@ -189,19 +217,23 @@ fn programs(object: &BpfObject) -> Result<Vec<Program>> {
     }
 }
 
-/// Those of the object's `programs` that are asked for.
-fn chosen(programs: Vec<Program>, request: &Request<'_>) -> Result<Vec<Program>> {
+/// Those of the `programs` of the object at `path` that are called one of `names`, or all if there
+/// are no names.
+pub(crate) fn chosen(
+    programs: Vec<Program>,
+    path: &Path,
+    names: &[String],
+) -> Result<Vec<Program>> {
     let is_there = |name: &&String| programs.iter().any(|program| program.name == **name);
-    if let Some(name) = request.programs.iter().find(|name| !is_there(name)) {
-        let names: Vec<_> = programs.iter().map(|program| program.name.as_str()).collect();
+    if let Some(name) = names.iter().find(|name| !is_there(name)) {
+        let others: Vec<_> = programs.iter().map(|program| program.name.as_str()).collect();
         return Err(anyhow!(
             "{} has no program {name}; it has {}",
-            request.object.display(),
-            list(&names, "and")
+            path.display(),
+            list(&others, "and")
         ));
     }
-    let is_asked_for =
-        |program: &Program| request.programs.is_empty() || request.programs.contains(&program.name);
+    let is_asked_for = |program: &Program| names.is_empty() || names.contains(&program.name);
     Ok(programs.into_iter().filter(is_asked_for).collect())
 }
 

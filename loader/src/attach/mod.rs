@@ -13,6 +13,7 @@
 //! Everything that can be known to fail is found before anything is attached; what fails then
 //! takes back what was attached before.
 
+mod allowed;
 pub(crate) mod dump;
 pub(crate) mod events;
 mod hooks;
@@ -48,6 +49,7 @@ use crate::modules::{self, Lease, Lending};
 use crate::object::BpfObject;
 use crate::report::{Report, Verdict, overall};
 use crate::{Request, verify};
+use allowed::Allowed;
 use events::Events;
 use hooks::Attached;
 use load::{LoadError, Loaded};
@@ -92,6 +94,8 @@ pub struct AttachRequest<'a> {
     pub allow_stubs: bool,
     /// Where the verifier's idea of those functions comes from.
     pub lending: Lending<'a>,
+    /// What this extension may use: a policy. Without, whatever the kernel takes.
+    pub allow: Option<&'a Path>,
     /// Whether JSON is written.
     pub json: bool,
     /// Whether to tell what libbpf says.
@@ -212,6 +216,7 @@ pub(crate) fn load_object(
     plan: &Plan,
     note: &mut dyn FnMut(&str),
 ) -> Result<Prepared, AttachError> {
+    let allowed = request.allow.map(|path| Allowed::read(path, object, plan)).transpose()?;
     let apps = applications(request, plan)?;
     let hosts: Vec<&App> = apps.iter().collect();
     let lent = modules::lend(&request.lending, object, &hosts)?;
@@ -236,6 +241,9 @@ pub(crate) fn load_object(
         for line in loaded.messages.iter().flat_map(|message| message.text.lines()) {
             note(&format!("libbpf: {line}"));
         }
+    }
+    if let Some(allowed) = &allowed {
+        allowed.check_counts(&loaded)?;
     }
     Ok(Prepared { loaded, module, apps, kfuncs, lease })
 }
@@ -361,6 +369,7 @@ fn explain_refused(
         apps: &paths,
         types: request.types,
         lending: request.lending,
+        allow: request.allow,
         verbose: false,
     });
     // What --func completes, `verify` does not know of.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which programs are attached, and where: worked out before anything is loaded.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use super::lines::{self, Lines};
 use super::section::{Hook, Section};
 use super::symbols::{Binary, Place};
 use super::{AttachRequest, library, slots};
+use crate::allow::Point;
 use crate::attempt::{self, Program};
 use crate::object::BpfObject;
 use crate::report::list;
@@ -40,9 +42,25 @@ pub(crate) struct Planned {
     pub(crate) program: Program,
     pub(crate) section: Section,
     pub(crate) target: Target,
+    /// What --func says in place of the section.
+    func: Option<String>,
 }
 
 impl Planned {
+    /// Where it goes, as a policy names it.
+    pub(crate) fn point(&self) -> Point {
+        let section = &self.program.section;
+        let file = match &self.target {
+            Target::Places { binary, .. } => binary.path.file_name(),
+            Target::Usdt { file, .. } => file.file_name(),
+            _ => None,
+        };
+        match &self.func {
+            None => Point::of_section(section),
+            Some(func) => Point::at(section, file.map(OsStr::to_string_lossy).as_deref(), func),
+        }
+    }
+
     /// What completes the section, if anything has to.
     pub(crate) fn completed_target(&self) -> Option<&str> {
         match &self.target {
@@ -84,7 +102,8 @@ impl Plan {
                     format!("program {} in SEC(\"{}\")", program.name, program.section)
                 })?
             };
-            planned.push(Planned { program, section, target });
+            let func = func.map(str::to_owned);
+            planned.push(Planned { program, section, target, func });
         }
         Ok(Plan { programs: planned })
     }

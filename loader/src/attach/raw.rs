@@ -67,13 +67,23 @@ pub(crate) fn inner_map(map: &mut OpenMapMut<'_>) -> Option<MapForm> {
 
 /// What the kernel calls the loaded program `program`: the beginning of a digest of its instructions.
 pub(crate) fn program_tag(program: BorrowedFd<'_>) -> io::Result<[u8; 8]> {
+    Ok(program_info(program)?.tag)
+}
+
+/// How many instructions the verifier counted for the loaded program `program`.
+pub(crate) fn verified_insns(program: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(u64::from(program_info(program)?.verified_insns))
+}
+
+/// What the kernel says of the loaded program `program`.
+fn program_info(program: BorrowedFd<'_>) -> io::Result<libbpf_sys::bpf_prog_info> {
     let mut info = libbpf_sys::bpf_prog_info::default();
     let mut size = size_of_val(&info) as u32;
     // SAFETY: `info` is the kernel's struct and has `size` bytes, of which the kernel fills in those
     // that it knows. All pointers in it are NULL, so that it writes nowhere else.
     let error =
         unsafe { libbpf_sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), &mut info, &mut size) };
-    if error == 0 { Ok(info.tag) } else { Err(io::Error::from_raw_os_error(-error)) }
+    if error == 0 { Ok(info) } else { Err(io::Error::from_raw_os_error(-error)) }
 }
 
 /// The functions of a loaded program: where each begins, and its type in the object's BTF.

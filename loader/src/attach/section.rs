@@ -36,6 +36,37 @@ pub(crate) enum Hook {
     Other,
 }
 
+/// The kinds that sections begin with; `.s` may follow for programs that may sleep.
+pub(crate) const KINDS: [(&str, Hook); 27] = [
+    ("uprobe", Hook::Uprobe { returns: false }),
+    ("uretprobe", Hook::Uprobe { returns: true }),
+    ("uprobe.multi", Hook::UprobeMulti { returns: false, session: false }),
+    ("uretprobe.multi", Hook::UprobeMulti { returns: true, session: false }),
+    ("uprobe.session", Hook::UprobeMulti { returns: false, session: true }),
+    ("usdt", Hook::Usdt),
+    ("kprobe", Hook::Kprobe { returns: false }),
+    ("kretprobe", Hook::Kprobe { returns: true }),
+    ("kprobe.multi", Hook::KprobeMulti),
+    ("kretprobe.multi", Hook::KprobeMulti),
+    ("kprobe.session", Hook::KprobeMulti),
+    ("ksyscall", Hook::Ksyscall { returns: false }),
+    ("kretsyscall", Hook::Ksyscall { returns: true }),
+    ("fentry", Hook::Tracing),
+    ("fexit", Hook::Tracing),
+    ("fmod_ret", Hook::Tracing),
+    ("fsession", Hook::Tracing),
+    ("lsm", Hook::Lsm),
+    ("tracepoint", Hook::Tracepoint),
+    ("tp", Hook::Tracepoint),
+    ("raw_tracepoint", Hook::RawTracepoint),
+    ("raw_tp", Hook::RawTracepoint),
+    ("raw_tracepoint.w", Hook::RawTracepoint),
+    ("raw_tp.w", Hook::RawTracepoint),
+    ("tp_btf", Hook::TypedTracepoint),
+    ("iter", Hook::Iterator),
+    ("perf_event", Hook::PerfEvent),
+];
+
 /// A program's section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Section {
@@ -55,27 +86,9 @@ impl Section {
         let optional = section.starts_with('?');
         let text = section.trim_start_matches('?');
         let (kind, target) = text.split_once('/').unwrap_or((text, ""));
-        let hook = match kind.strip_suffix(".s").unwrap_or(kind) {
-            "uprobe" => Hook::Uprobe { returns: false },
-            "uretprobe" => Hook::Uprobe { returns: true },
-            "uprobe.multi" => Hook::UprobeMulti { returns: false, session: false },
-            "uretprobe.multi" => Hook::UprobeMulti { returns: true, session: false },
-            "uprobe.session" => Hook::UprobeMulti { returns: false, session: true },
-            "usdt" => Hook::Usdt,
-            "kprobe" => Hook::Kprobe { returns: false },
-            "kretprobe" => Hook::Kprobe { returns: true },
-            "kprobe.multi" | "kretprobe.multi" | "kprobe.session" => Hook::KprobeMulti,
-            "ksyscall" => Hook::Ksyscall { returns: false },
-            "kretsyscall" => Hook::Ksyscall { returns: true },
-            "fentry" | "fexit" | "fmod_ret" | "fsession" => Hook::Tracing,
-            "lsm" => Hook::Lsm,
-            "tracepoint" | "tp" => Hook::Tracepoint,
-            "raw_tracepoint" | "raw_tp" | "raw_tracepoint.w" | "raw_tp.w" => Hook::RawTracepoint,
-            "tp_btf" => Hook::TypedTracepoint,
-            "iter" => Hook::Iterator,
-            "perf_event" => Hook::PerfEvent,
-            _ => Hook::Other,
-        };
+        let name = kind.strip_suffix(".s").unwrap_or(kind);
+        let hook = KINDS.iter().find(|(other, _)| *other == name);
+        let hook = hook.map_or(Hook::Other, |(_, hook)| *hook);
         Section { hook, kind: kind.to_owned(), target: target.to_owned(), optional }
     }
 

@@ -64,7 +64,9 @@ fn write_report(
     if report.failure.is_some() {
         return Ok(());
     }
-    write_header(report, out)?;
+    if report.btf.is_some() || !report.hosts.is_empty() {
+        write_header(report, out)?;
+    }
     for program in &report.programs {
         write_program(program, out)?;
         let shown = (program.verdict != Verdict::Accepted).then_some(program.log.as_deref());
@@ -135,8 +137,19 @@ fn explanation(program: &ProgramReport) -> String {
         let label = fork.describe();
         group = add_line(group, &fork.source, None, Some(&label), AnnotationKind::Context);
     }
+    for breach in &program.breaches {
+        group = match &breach.source {
+            Some(source) => {
+                let kind = AnnotationKind::Primary;
+                add_line(group, source, Some(&breach.name), Some(&breach.label), kind)
+            }
+            None => group.element(Level::NOTE.message(printable(&breach.label).into_owned())),
+        };
+    }
     let meaning = program.meaning.as_deref();
     match &program.source {
+        // The breaches say it.
+        _ if !program.breaches.is_empty() => {}
         Some(source) => {
             group = add_line(group, source, None, meaning, AnnotationKind::Primary);
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{ProgramReport, Report, Stage, Verdict, overall};
+use super::{Breach, ProgramReport, Report, Stage, Verdict, overall};
 use crate::modules::LoadedModule;
 use crate::source::SourceLine;
 use crate::way::Fork;
@@ -82,8 +82,8 @@ pub struct Program<'a> {
     pub section: &'a str,
     /// `accepted`, `rejected` or `unjudged`.
     pub verdict: Verdict,
-    /// Where it failed: `open`, `btf`, `relocation`, `map`, `kfunc`, `verification` or
-    /// `attach`.
+    /// Where it failed: `open`, `btf`, `relocation`, `map`, `kfunc`, `verification`, `attach` or
+    /// `policy`.
     pub stage: Option<Stage>,
     /// The kernel's error number, positive: 22 is EINVAL.
     pub errno: Option<i32>,
@@ -97,6 +97,8 @@ pub struct Program<'a> {
     pub acquired_at: Option<&'a SourceLine>,
     /// The function that was called there.
     pub acquired_by: Option<&'a str>,
+    /// What it uses and may not, by the policy of the extension.
+    pub breaches: &'a [Breach],
     /// The branches that were taken between there and `source`.
     pub path: &'a [Fork],
     /// What to do.
@@ -176,6 +178,7 @@ impl<'a> Program<'a> {
             source: program.source.as_ref(),
             acquired_at: acquired.and_then(|acquired| acquired.source.as_ref()),
             acquired_by: acquired.and_then(|acquired| acquired.function.as_deref()),
+            breaches: &program.breaches,
             path: &program.path,
             help: program.help.as_deref(),
             reproduce: program.reproduce.as_deref(),
@@ -186,7 +189,8 @@ impl<'a> Program<'a> {
     }
 }
 
-fn kernel_release() -> Option<String> {
+/// Release of the running kernel, as of `uname -r`.
+pub(crate) fn kernel_release() -> Option<String> {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
     Some(release.trim_end().to_owned())
 }

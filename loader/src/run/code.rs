@@ -2,16 +2,11 @@
 //! Native code of a package's programs.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ufunc_compile::{
     Binding, Code, Job, Map as MapReference, Options, Reach, Shape, Signature, Target,
 };
-use ufunc_gen::btf::Type;
-use ufunc_gen::btf::decode::Btf;
-use ufunc_gen::kernel::{SYSFS_BTF, VMLINUX};
 use ufunc_gen::metadata::Role;
 use ufunc_hook::program::{Clobbers, Vectors};
 use ufunc_shared::context::{Field, Fields};
@@ -20,6 +15,7 @@ use ufunc_shared::helpers::{self, HelperKind};
 use super::compiler;
 use super::instructions;
 use super::package::{self, Meaning, Package, Program, When};
+use crate::helper_names;
 
 /// Helpers that are not there to be called: what they return is known when the code is put in its
 /// place. Numbers of the kernel's `enum bpf_func_id`.
@@ -278,31 +274,13 @@ pub(crate) fn outside(program: &Program, target: Target) -> Result<Outside> {
     })
 }
 
-/// What a helper is called whose number is `id`, as the kernel's types have it.
-fn helper_name(id: u32) -> String {
-    const HELPERS: &str = "bpf_func_id";
-    const PREFIX: &str = "BPF_FUNC_";
-    let find = || -> Option<String> {
-        let bytes = fs::read(Path::new(SYSFS_BTF).join(VMLINUX)).ok()?;
-        let mut types = Btf::parse(&bytes).ok()?.types().map_while(Result::ok);
-        types.find_map(|(_, ty)| match ty {
-            Type::Enum { name, values, .. } if name == HELPERS => {
-                let (name, _) = values.iter().find(|(_, value)| *value == id)?;
-                Some(format!("bpf_{}", name.strip_prefix(PREFIX)?))
-            }
-            _ => None,
-        })
-    };
-    find().unwrap_or_else(|| format!("helper {id}"))
-}
-
 /// Says that there is no helper `id` in an application, and why, if there is more to say.
 fn no_helper(id: u32) -> String {
     match helpers::REFUSED.iter().find(|(refused, ..)| *refused == id) {
         Some((_, name, why)) => {
             format!("it calls {name}, which cannot be had in an application: {why}")
         }
-        None => format!("it calls {}, which cannot be had in an application", helper_name(id)),
+        None => format!("it calls {}, which cannot be had in an application", helper_names::of(id)),
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Judged<'a> {
     pub types: TypeOptions<'a>,
     /// Where the verifier's idea of the application's functions comes from.
     pub lending: Lending<'a>,
+    /// What this extension may use: a policy. Without, whatever the kernel takes.
+    pub allow: Option<&'a Path>,
 }
 
 /// Where the programs come from.
@@ -267,6 +269,7 @@ fn judge(
         // Here they reach the application's functions.
         allow_stubs: true,
         lending: judged.lending,
+        allow: judged.allow,
         json: false,
         verbose,
     };

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::{LOADER, Run, Workspace, app, judge_for, program, text, verify};
+use crate::common::{LOADER, Run, Workspace, app, judge_for, path_text, program, text, verify};
 use serde_json::Value;
 
 #[track_caller]
@@ -280,8 +280,12 @@ fn the_numbers_are_to_be_had_as_veristat_writes_them() {
 #[test]
 fn the_document_is_as_described() {
     let work = Workspace::new();
-    let (_, document) = judge(&work.compile("rejected"), &[]);
+    let object = work.compile("rejected");
+    let (_, document) = judge(&object, &[]);
     let leak = program(&document, "leak");
+    let nothing = work.write("nothing.toml", b"");
+    let (_, refused) = judge(&object, &["--allow", path_text(&nothing)]);
+    let breach = &program(&refused, "leak")["breaches"][0];
     let path = format!("{}/../docs/json.md", env!("CARGO_MANIFEST_DIR"));
     let description = fs::read_to_string(path).unwrap();
     let tables = description.split("\n## ").nth(1).unwrap().split("| --- | --- | --- |").skip(1);
@@ -292,7 +296,7 @@ fn the_document_is_as_described() {
             rows.map(|(field, rest)| (field, rest.split(" | ").next().unwrap())).collect()
         })
         .collect();
-    let objects = [&document, leak, &leak["path"][0]];
+    let objects = [&document, leak, breach, &leak["path"][0]];
     assert_eq!(described.len(), objects.len());
     for (object, fields) in objects.into_iter().zip(described) {
         let object = object.as_object().unwrap();

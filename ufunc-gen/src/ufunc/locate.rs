@@ -11,6 +11,7 @@ use crate::dwarf::DebugInfo;
 use crate::dwarf::functions::{Function, bare};
 pub(super) use crate::elf::Functions as Symbols;
 use crate::elf::Host;
+use crate::nearest;
 
 /// A function and where its code is.
 pub(super) struct Located<'a> {
@@ -202,19 +203,7 @@ fn missing(
     wanted: &str,
 ) -> String {
     let mut message = format!("{} defines no function {wanted:?}", host.path().display());
-    let names = functions.every_symbol();
-    // `item_update` rather means `do_item_update` than `item_get`.
-    let similarity = |name: &str| match wanted.len() > 3 && name.contains(wanted) {
-        true => 1.0 + strsim::jaro_winkler(wanted, name),
-        false => strsim::jaro_winkler(wanted, name),
-    };
-    let nearest = names
-        .map(|name| (similarity(name), name))
-        .filter(|(similarity, _)| *similarity > 0.85)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    if let Some((_, nearest)) = nearest {
-        message += &format!("; the nearest name is '{}'", nearest.escape_debug());
-    }
+    message += &nearest::hint(wanted, functions.every_symbol());
     if let Some(missing) = debug.missing_note() {
         message += &format!(" ({missing})");
     }

@@ -9,16 +9,16 @@
 //! source = "data.c"            # optional: the file, where several have a function of that name
 //! ```
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Origin, Request};
 use crate::ident::is_identifier;
 use crate::metadata::Role;
+use crate::toml_file::TomlFile;
 
 /// A policy, read and checked for what can be checked without the application.
 #[derive(Debug)]
@@ -46,24 +46,23 @@ struct Entry {
 impl Policy {
     /// Reads the policy file at `path`.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("failed to read the policy {}", path.display()))?;
-        Self::parse(&path.display().to_string(), &text)
+        Self::of(&TomlFile::read("policy", path)?)
     }
 
     /// Reads `text`, which messages call `path`.
     pub fn parse(path: &str, text: &str) -> Result<Self> {
-        // The error's own text shows the line, with marks below what is wrong.
-        let document: Document = toml::from_str(text)
-            .map_err(|error| anyhow!("bad policy {path}: {}", error.to_string().trim_end()))?;
-        let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
+        Self::of(&TomlFile::new(path, text))
+    }
+
+    fn of(file: &TomlFile) -> Result<Self> {
+        let document: Document = file.parse()?;
         let mut requests = Vec::new();
         for entry in document.ufunc {
-            let place = format!("{path}:{}", line(entry.function.span().start));
+            let place = file.place(entry.function.span());
             let function = entry.function.into_inner();
             ensure!(!function.is_empty(), "{place}: the function has no name");
             if let Some(family) = &entry.family {
-                let place = format!("{path}:{}", line(family.span().start));
+                let place = file.place(family.span());
                 check_family(family.get_ref()).with_context(|| place)?;
             }
             requests.push(Request {
@@ -74,7 +73,7 @@ impl Policy {
                 origin: Origin::Policy(place),
             });
         }
-        Ok(Policy { path: path.to_owned(), requests })
+        Ok(Policy { path: file.path().to_owned(), requests })
     }
 
     /// Where the policy was read.

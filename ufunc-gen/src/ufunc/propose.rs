@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use super::infer::left_out::LeftOut;
 use super::{Chosen, Ufunc, describe};
 use crate::metadata::Role;
+use crate::toml_file::quoted;
 
 /// The text of a policy for the application at `path`, which lends just what is `chosen`. Pairs
 /// that were left out are in it as comments, each with the reason.
@@ -65,35 +66,5 @@ fn role(role: Role) -> &'static str {
         Role::Acquire => "acquire",
         Role::Release => "release",
         Role::Plain => "plain",
-    }
-}
-
-/// `text` as a string of TOML, on one line.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => quoted.extend(['\\', char]),
-            char if char.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(char));
-            }
-            char => quoted.push(char),
-        }
-    }
-    quoted + "\""
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_any_kind_stay_on_their_line() {
-        for name in ["plain", "a\"b\\c", "two\nlines\u{7f}\u{1}", "größe"] {
-            let text = quoted(name);
-            assert!(!text.contains('\n'), "{text}");
-            let document: toml::Table = toml::from_str(&format!("name = {text}")).unwrap();
-            assert_eq!(document["name"].as_str(), Some(name));
-        }
     }
 }

@@ -9,6 +9,7 @@ use crate::btf::merge::essential;
 use crate::btf::{Type, TypeId};
 use crate::dwarf::MAX_CHAIN;
 use crate::dwarf::definitions::TagClass;
+use crate::nearest;
 use crate::relocation::TypeName;
 
 /// Id of the first type.
@@ -67,12 +68,8 @@ fn named(types: &[Type<'_>], names: &[String]) -> Result<Vec<usize>> {
         let before = roots.len();
         roots.extend(found.map(|(index, _)| index));
         if roots.len() == before {
-            match nearest(types, name) {
-                Some(nearest) => {
-                    bail!("there is no type {wanted:?}; the nearest name is {nearest:?}")
-                }
-                None => bail!("there is no type {wanted:?}"),
-            }
+            let names = types.iter().map(|ty| ty.name().as_ref());
+            bail!("there is no type {wanted:?}{}", nearest::hint(name, names));
         }
     }
     Ok(roots)
@@ -168,13 +165,6 @@ fn index_of(id: TypeId) -> Option<usize> {
     id.0.checked_sub(FIRST).map(|index| index as usize)
 }
 
-fn nearest<'t>(types: &'t [Type<'_>], wanted: &str) -> Option<&'t str> {
-    let names = types.iter().map(|ty| ty.name().as_ref()).filter(|name| !name.is_empty());
-    let rated = names.map(|name| (strsim::jaro_winkler(wanted, name), name));
-    let near = rated.filter(|(similarity, _)| *similarity > 0.8);
-    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,7 +213,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_there_is_an_error_that_names_the_nearest() {
         let error = keep_named(types(), &["dada".to_owned()]).unwrap_err().to_string();
-        assert_eq!(error, "there is no type \"dada\"; the nearest name is \"data\"");
+        assert_eq!(error, "there is no type \"dada\"; the nearest name is 'data'");
         assert!(keep_named(types(), &["union data".to_owned()]).is_err());
     }
 
