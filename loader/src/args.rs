@@ -18,7 +18,8 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// What the loader does. Only the options of the one that is called are built.
+/// What the loader does. Only the options of the one that is called are built; a comment of theirs
+/// that clap sees would take the place of the command's own, so they have none.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {
@@ -76,7 +77,7 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
 }
 
-/// What `loader verify` is given.
+// What `loader verify` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct VerifyArgs {
@@ -132,7 +133,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) types: TypeArgs,
 }
 
-/// Where types come from that programs are fitted to (CO-RE).
+// Where types come from that programs are fitted to (CO-RE).
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Types")]
 pub(crate) struct TypeArgs {
@@ -179,7 +180,7 @@ impl TypeArgs {
     }
 }
 
-/// What `loader attach` is given.
+// What `loader attach` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = ATTACH_HELP)]
 pub(crate) struct AttachArgs {
@@ -273,7 +274,7 @@ pub(crate) struct AttachArgs {
     pub(crate) types: TypeArgs,
 }
 
-/// What `loader allow` is given.
+// What `loader allow` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = ALLOW_HELP)]
 pub(crate) struct AllowArgs {
@@ -300,7 +301,7 @@ pub(crate) struct AllowArgs {
     pub(crate) types: TypeArgs,
 }
 
-/// What one extension may use.
+// What one extension may use.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "What this extension may use")]
 pub(crate) struct LimitArgs {
@@ -310,7 +311,7 @@ pub(crate) struct LimitArgs {
     pub(crate) allow: Option<PathBuf>,
 }
 
-/// What `loader run` is given.
+// What `loader run` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = RUN_HELP)]
 pub(crate) struct RunArgs {
@@ -401,7 +402,7 @@ pub(crate) struct RunArgs {
     pub(crate) arguments: Vec<OsString>,
 }
 
-/// What `loader stop` is given.
+// What `loader stop` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = STOP_HELP)]
 pub(crate) struct StopArgs {
@@ -422,7 +423,7 @@ pub(crate) struct StopArgs {
     pub(crate) json: bool,
 }
 
-/// What `loader bundle` is given.
+// What `loader bundle` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = BUNDLE_HELP)]
 pub(crate) struct BundleArgs {
@@ -468,7 +469,7 @@ pub(crate) struct BundleArgs {
     pub(crate) types: TypeArgs,
 }
 
-/// What `loader list` is given.
+// What `loader list` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = LIST_HELP)]
 pub(crate) struct ListArgs {
@@ -481,7 +482,7 @@ pub(crate) struct ListArgs {
     pub(crate) json: bool,
 }
 
-/// What `loader detach` is given.
+// What `loader detach` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = DETACH_HELP)]
 pub(crate) struct DetachArgs {
@@ -494,7 +495,7 @@ pub(crate) struct DetachArgs {
     pub(crate) json: bool,
 }
 
-/// What `loader doctor` is given.
+// What `loader doctor` is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = DOCTOR_HELP)]
 pub(crate) struct DoctorArgs {
@@ -503,7 +504,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) json: bool,
 }
 
-/// Where the functions come from that applications lend.
+// Where the functions come from that applications lend.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Functions that the application lends")]
 pub(crate) struct LendingArgs {
