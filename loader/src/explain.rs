@@ -230,6 +230,7 @@ mod tests {
             address: 0,
             family: Some("data".to_owned()),
             source: None,
+            arguments: Vec::new(),
         };
         let ufuncs =
             vec![ufunc("my_alloc_data", Role::Acquire), ufunc("my_free_data", Role::Release)];
