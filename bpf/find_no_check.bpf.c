@@ -3,7 +3,7 @@
  * There may be no such visitor.
  *
  * host: guestbook
- * expect: rejected: invalid mem access 'ptr_or_null_' | invalid mem access 'untrusted_ptr_or_null_'
+ * expect: rejected: invalid mem access 'ptr_or_null_' | invalid mem access 'trusted_ptr_or_null_'
  */
 #include "uprobe.h"
 #include "guestbook.h"

@@ -5,7 +5,7 @@ mod libbpf;
 mod pattern;
 mod table;
 
-use ufunc_gen::metadata::Role;
+use ufunc_gen::metadata::{ArgumentKind, Role};
 
 use crate::layout::Layout;
 use crate::missing::Missing;
@@ -121,6 +121,13 @@ impl<'a> Case<'a> {
             Some((_, own)) if lent.is_empty() => own.to_vec(),
             _ => lent,
         }
+    }
+
+    /// What the function that is called calls its argument of that kind.
+    fn argument(&self, kind: ArgumentKind) -> Option<&'a str> {
+        let arguments = &self.module?.ufunc(self.callee?)?.arguments;
+        let found = arguments.iter().find(|argument| argument.kind == Some(kind));
+        found.map(|argument| argument.name.as_str())
     }
 
     /// What returns the objects that `release` takes; empty if it releases nothing.
@@ -361,11 +368,12 @@ mod tests {
 
     /// Entries of which no kernel that is to be had here prints the message: of kernels before
     /// 6.18, or that a compiler does not let happen.
-    const WITHOUT_A_LOG: [&str; 10] = [
+    const WITHOUT_A_LOG: [&str; 11] = [
         "access beyond the end of member * (mend:*) in struct * with off * size *",
         "ldimm64 failed to find the address for kernel symbol '*'.",
         "BPF map '*' is referenced but wasn't created",
         "*memory, len pair leads to invalid memory access",
+        "R* does not point to a readonly map*",
         "*R* is * expected *",
         "unknown func *",
         "helper call is not allowed in probe",
