@@ -5,7 +5,7 @@ mod libbpf;
 mod pattern;
 mod table;
 
-use ufunc_gen::metadata::Role;
+use ufunc_gen::metadata::{ArgumentKind, Role};
 
 use crate::layout::Layout;
 use crate::missing::Missing;
@@ -123,6 +123,13 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// What the function that is called calls its argument of that kind.
+    fn argument(&self, kind: ArgumentKind) -> Option<&'a str> {
+        let arguments = &self.module?.ufunc(self.callee?)?.arguments;
+        let found = arguments.iter().find(|argument| argument.kind == Some(kind));
+        found.map(|argument| argument.name.as_str())
+    }
+
     /// What returns the objects that `release` takes; empty if it releases nothing.
     fn acquires(&self, release: Option<&'a str>) -> Vec<&'a str> {
         release.map(|release| self.relatives(release, Role::Acquire)).unwrap_or_default()
@@ -230,6 +237,7 @@ mod tests {
             address: 0,
             family: Some("data".to_owned()),
             source: None,
+            arguments: Vec::new(),
         };
         let ufuncs =
             vec![ufunc("my_alloc_data", Role::Acquire), ufunc("my_free_data", Role::Release)];

@@ -471,6 +471,7 @@ mod tests {
             address: 0x1000,
             family: Some(family.to_owned()),
             source: None,
+            arguments: Vec::new(),
         }
     }
 

@@ -62,6 +62,9 @@ const EXPECTED: &[Expected<'static>] = &[
     expected("6.12.107-wrong-family", "kernel function drop_buffer args#0 expected pointer to STRUCT buffer but R1 has a pointer to STRUCT buffer__pool", Some((4, Some("drop_buffer"))), Some(19), 5),
     expected("6.12.107-wrong-program-type", "calling kernel function my_alloc_data is not allowed", Some((0, Some("my_alloc_data"))), Some(33), 1),
     expected("6.12.107-wrong-struct", "R1 must be referenced or trusted", Some((3, Some("my_free_data"))), Some(47), 4),
+    expected("6.12.107-remark-variable", "R2 must be a known constant", Some((3, Some("remark"))), Some(16), 4),
+    expected("6.12.107-say-stack", "arg#1 doesn't point to a const string", Some((6, Some("say"))), Some(19), 6),
+    expected("6.12.107-write-too-many", "invalid indirect access to stack R1 off=-8 size=80", Some((5, Some("write_bytes"))), Some(18), 6),
     expected("6.18.44-core-missing-member", "failed to resolve CO-RE relocation <byte_off> [5] struct host_data_nobody_has.e (0:1 @ offset 4)", Some((3, None)), Some(14), 4),
     expected("6.18.44-level2-rejected-in-subprogram", "R1 invalid mem access 'scalar'", Some((4, None)), Some(54), 4),
     expected("6.18.44-level2-rejected-leak", "Unreleased reference id=2 alloc_insn=4", Some((9, None)), Some(26), 9),
@@ -181,6 +184,9 @@ const EXPECTED: &[Expected<'static>] = &[
     expected("7.3.4-write-field", "only read is supported", Some((3, None)), Some(21), 4),
     expected("7.3.4-wrong-program-type", "calling kernel function my_alloc_data is not allowed", Some((0, Some("my_alloc_data"))), Some(33), 1),
     expected("7.3.4-wrong-struct", "release kfunc my_free_data expects referenced PTR_TO_BTF_ID passed to R1", Some((3, Some("my_free_data"))), Some(47), 4),
+    expected("7.3.4-remark-variable", "R2 must be a known constant", Some((3, Some("remark"))), Some(16), 4),
+    expected("7.3.4-say-stack", "R2 doesn't point to a const string", Some((6, Some("say"))), Some(19), 6),
+    expected("7.3.4-write-too-many", "invalid read from stack R1 off=-8 size=80", Some((5, Some("write_bytes"))), Some(18), 6),
 ];
 
 #[test]

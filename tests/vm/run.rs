@@ -12,6 +12,8 @@ use ufunc_tests::running::Host;
 use crate::guest::{Maker, Module, checkout, loader, run, setup, text, trial};
 
 const HOST: &str = "btf-base-complete";
+/// Lends functions that take more than numbers and objects.
+const GUESTBOOK: &str = "guestbook";
 
 pub(crate) fn trials(maker: Maker) -> Vec<Trial> {
     type Test = fn() -> Result<()>;
@@ -32,6 +34,11 @@ pub(crate) fn trials(maker: Maker) -> Vec<Trial> {
     let mut trials: Vec<Trial> = tests.map(with_module).into();
     trials
         .push(trial("run::what ends early leaves nothing behind", what_ends_early_leaves_nothing));
+    trials.push(trial("run::arguments of every kind reach the application", move || {
+        let module = maker.load(GUESTBOOK)?;
+        arguments_of_every_kind()?;
+        module.unload()
+    }));
     trials
 }
 
@@ -63,6 +70,29 @@ fn what_ends_early_leaves_nothing() -> Result<()> {
     ensure!(output.status.success(), "{}: {printed}{errors}", output.status);
     ensure!(printed.contains("held at most 1"), "{printed}");
     module.unload()
+}
+
+/// What the host prints is what the extension passed: strings, bytes of the stack and of a map, an
+/// object and none.
+fn arguments_of_every_kind() -> Result<()> {
+    let cases: [(&str, &[&str]); 4] = [
+        ("say_string", &["said at level 1: from a literal", "said at level 2: from a constant"]),
+        ("write_buffer", &["4 bytes: 01 02 03 04", "2 bytes: 11 20", "2 bytes: 12 20"]),
+        ("remark_nobody", &["remark 1 about nobody", "remark 2 about guest 7"]),
+        ("settle_sleepable", &["settled"]),
+    ];
+    for (program, expected) in cases {
+        let object = format!("bpf/{program}.bpf.o");
+        let app = format!("examples/{GUESTBOOK}");
+        let output = loader(["run", &object, "--app", &app, "--", "2"])?;
+        let (printed, errors) = (text(&output.stdout), text(&output.stderr));
+        ensure!(output.status.success(), "{program}: {}: {printed}{errors}", output.status);
+        for line in expected {
+            ensure!(printed.lines().any(|other| other == *line), "{line:?} is not in: {printed}");
+        }
+        ensure!(printed.contains("greeted Ada 2 times"), "{program}: {printed}");
+    }
+    Ok(())
 }
 
 fn run_object(program: &str, arguments: &[&str]) -> Result<Output> {

@@ -11,18 +11,36 @@ pub mod kf {
     pub const RET_NULL: u32 = 1 << 2;
     /// Takes pointers that the verifier itself vouches for, and no others.
     pub const TRUSTED_ARGS: u32 = 1 << 4;
+    /// May sleep: only programs that may sleep, too, can call it.
+    pub const SLEEPABLE: u32 = 1 << 5;
 
     /// The names of the flags set in `flags`, joined by ` | `.
     pub fn describe(flags: u32) -> String {
-        const NAMES: [(u32, &str); 4] = [
+        const NAMES: [(u32, &str); 5] = [
             (ACQUIRE, "KF_ACQUIRE"),
             (RELEASE, "KF_RELEASE"),
             (RET_NULL, "KF_RET_NULL"),
             (TRUSTED_ARGS, "KF_TRUSTED_ARGS"),
+            (SLEEPABLE, "KF_SLEEPABLE"),
         ];
         let set = NAMES.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| *name);
         set.collect::<Vec<_>>().join(" | ")
     }
+}
+
+/// What the verifier reads into the end of a kfunc's parameter's name, and into two whole names
+/// (`Documentation/bpf/kfuncs.rst`).
+pub mod param {
+    /// A string in memory that programs cannot change (since 6.8).
+    pub const STRING: &str = "__str";
+    /// How many bytes there are at the pointer before it.
+    pub const SIZE: &str = "__sz";
+    /// An object, or NULL.
+    pub const NULLABLE: &str = "__nullable";
+    /// A number that is known when the program is verified.
+    pub const CONSTANT: &str = "__k";
+    /// Numbers that say how much memory the result points to.
+    pub const RESULT_SIZES: [&str; 2] = ["rdonly_buf_size", "rdwr_buf_size"];
 }
 
 /// Section of a module that holds its types.

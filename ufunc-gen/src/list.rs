@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use serde::Serialize;
 use ufunc_gen::kernel::kf;
-use ufunc_gen::metadata::Role;
+use ufunc_gen::metadata::{Argument, Role};
 use ufunc_gen::module::{Kfunc, Module};
 use ufunc_gen::ufunc::{Origin, Ufunc};
 
@@ -25,6 +25,8 @@ struct Row<'u> {
     flags: String,
     /// As C declares it.
     signature: &'u str,
+    /// What the arguments are, in their order, if the types do not tell all of them.
+    arguments: &'u [Argument],
     family: Option<&'u str>,
     /// `policy`, `annotation` or `inferred`.
     origin: &'static str,
@@ -70,8 +72,19 @@ fn row_cells(kfunc: &Kfunc<'_>) -> [String; HEAD.len()] {
         ufunc.family.clone().unwrap_or_else(|| "-".to_owned()),
         short_origin(&ufunc.origin),
         source(ufunc).unwrap_or_else(|| "-".to_owned()),
-        ufunc.signature.c.clone(),
+        signature(ufunc),
     ]
+}
+
+/// As C declares it, and what the arguments are.
+fn signature(ufunc: &Ufunc<'_>) -> String {
+    let told = ufunc.signature.told_arguments().iter();
+    let told: Vec<_> =
+        told.filter(|argument| argument.kind.is_some()).map(ToString::to_string).collect();
+    match told.as_slice() {
+        [] => ufunc.signature.c.clone(),
+        told => format!("{}  [{}]", ufunc.signature.c, told.join(", ")),
+    }
 }
 
 /// The kernel's names without what all of them begin with.
@@ -104,6 +117,7 @@ fn row<'u>(ufunc: &'u Ufunc<'_>) -> Row<'u> {
         role: ufunc.role,
         flags: kf::describe(ufunc.flags()),
         signature: &ufunc.signature.c,
+        arguments: ufunc.signature.told_arguments(),
         family: ufunc.family.as_deref(),
         origin,
         reason,

@@ -16,6 +16,9 @@
 //!   DECL_TAG ufunc:address=0x11d0
 //!   DECL_TAG ufunc:family=data
 //!   DECL_TAG ufunc:source=btf-base-complete.c:41
+//! FUNC log_line
+//!   …
+//!   DECL_TAG ufunc:arguments=level,message:string
 //! ```
 
 use std::collections::BTreeMap;
@@ -75,6 +78,78 @@ impl fmt::Display for Role {
     }
 }
 
+/// What an argument is, where its type does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArgumentKind {
+    /// A string that ends with a NUL and that nothing changes: a literal.
+    String,
+    /// Memory of the extension's, of as many bytes as the next argument says.
+    Buffer,
+    /// How many bytes the argument before it has.
+    Size,
+    /// An object, or NULL.
+    Nullable,
+    /// A number that stands in the extension's code.
+    Constant,
+}
+
+impl ArgumentKind {
+    /// All kinds, in the order in which help texts name them.
+    pub const ALL: [ArgumentKind; 5] = [
+        ArgumentKind::String,
+        ArgumentKind::Buffer,
+        ArgumentKind::Size,
+        ArgumentKind::Nullable,
+        ArgumentKind::Constant,
+    ];
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<ArgumentKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The name used in policies and tags.
+    pub fn name(self) -> &'static str {
+        match self {
+            ArgumentKind::String => "string",
+            ArgumentKind::Buffer => "buffer",
+            ArgumentKind::Size => "size",
+            ArgumentKind::Nullable => "nullable",
+            ArgumentKind::Constant => "constant",
+        }
+    }
+}
+
+/// An argument of an application's function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Argument {
+    /// What the application calls it.
+    pub name: String,
+    /// What it is; `None` where its type tells.
+    pub kind: Option<ArgumentKind>,
+}
+
+impl Argument {
+    /// Reads what [`Argument`]'s `Display` wrote.
+    fn read(text: &str) -> Option<Argument> {
+        let Some((name, kind)) = text.split_once(':') else {
+            return Some(Argument { name: text.to_owned(), kind: None });
+        };
+        let kind = ArgumentKind::from_name(kind)?;
+        Some(Argument { name: name.to_owned(), kind: Some(kind) })
+    }
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Some(kind) => write!(f, "{}:{}", self.name, kind.name()),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
 /// A GNU build-id; prints as hexadecimal.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BuildId(pub Vec<u8>);
@@ -118,6 +193,8 @@ pub struct UfuncMetadata {
     pub family: Option<String>,
     /// `file:line` of the application's declaration.
     pub source: Option<String>,
+    /// What the application's function takes, if the types do not tell all of it.
+    pub arguments: Vec<Argument>,
 }
 
 /// A generated module as it describes itself.
@@ -201,6 +278,10 @@ impl UfuncMetadata {
         ];
         tags.extend(self.family.as_ref().map(|family| tag("family", family)));
         tags.extend(self.source.as_ref().map(|source| tag("source", source)));
+        if !self.arguments.is_empty() {
+            let arguments: Vec<_> = self.arguments.iter().map(ToString::to_string).collect();
+            tags.push(tag("arguments", arguments.join(",")));
+        }
         tags
     }
 
@@ -221,6 +302,7 @@ impl UfuncMetadata {
                 symbol: tags.take("symbol")?,
                 family: tags.0.remove("family"),
                 source: tags.0.remove("source"),
+                arguments: tags.arguments()?,
                 kfunc: String::new(),
             })
         };
@@ -236,6 +318,13 @@ struct Tags(BTreeMap<String, String>);
 impl Tags {
     fn take(&mut self, key: &str) -> Result<String> {
         self.0.remove(key).with_context(|| format!("tag {PREFIX}{key} is missing"))
+    }
+
+    /// What the application's function takes, if they tell.
+    fn arguments(&mut self) -> Result<Vec<Argument>> {
+        let Some(text) = self.0.remove("arguments") else { return Ok(Vec::new()) };
+        let read = text.split(',').map(Argument::read).collect::<Option<_>>();
+        read.with_context(|| format!("tag {PREFIX}arguments has the bad value {text:?}"))
     }
 }
 
@@ -256,6 +345,20 @@ mod tests {
         assert_eq!(BuildId::from_hex("00ab07"), Some(id));
         for bad in ["", "0", "0g", "é0", "+1"] {
             assert_eq!(BuildId::from_hex(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn arguments_read_what_they_print() {
+        for text in ["level", "message:string", "len:size"] {
+            assert_eq!(
+                Argument::read(text).map(|argument| argument.to_string()).as_deref(),
+                Some(text)
+            );
+        }
+        assert_eq!(Argument::read("message:text"), None);
+        for kind in ArgumentKind::ALL {
+            assert_eq!(ArgumentKind::from_name(kind.name()), Some(kind));
         }
     }
 

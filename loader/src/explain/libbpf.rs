@@ -198,6 +198,7 @@ mod tests {
             address: 0,
             family: None,
             source: None,
+            arguments: Vec::new(),
         };
         let metadata =
             ModuleMetadata { host: "app".into(), build_id: BuildId(vec![1]), ufuncs: vec![ufunc] };

@@ -3,9 +3,11 @@
 
 use super::Say::{Always, Depending};
 use super::{
-    Entry, LICENSE, MEMBERS_SHOWN, NULL_ARGUMENT, OVERREAD, UNDECLARED, UNRELEASED, UNRESOLVED,
-    unresolved,
+    Case, Entry, LICENSE, MEMBERS_SHOWN, NULL_ARGUMENT, OVERREAD, UNDECLARED, UNRELEASED,
+    UNRESOLVED, unresolved,
 };
+use ufunc_gen::metadata::ArgumentKind;
+
 use crate::layout::{Layout, Place};
 use crate::missing::Missing;
 use crate::modules;
@@ -299,10 +301,40 @@ pub(super) const TABLE: &[Entry] = &[
         pattern: "*memory, len pair leads to invalid memory access",
         stage: Stage::Verification,
         say: Depending(|case, _| {
+            no_buffer(case).unwrap_or_else(|| {
+                let callee = case.callee.unwrap_or("the function");
+                (
+                    format!("{callee} is given a length that goes beyond the memory it is given"),
+                    "pass the size of the buffer, sizeof(buffer)".into(),
+                )
+            })
+        }),
+    },
+    Entry {
+        pattern: "*doesn't point to a const string",
+        stage: Stage::Verification,
+        say: Depending(no_constant_string),
+    },
+    Entry {
+        pattern: "R* does not point to a readonly map*",
+        stage: Stage::Verification,
+        say: Depending(no_constant_string),
+    },
+    Entry {
+        pattern: "R* must be a known constant",
+        stage: Stage::Verification,
+        say: Depending(|case, _| {
             let callee = case.callee.unwrap_or("the function");
+            let argument = match case.argument(ArgumentKind::Constant) {
+                Some(name) => format!("for {name}"),
+                None => "here".into(),
+            };
             (
-                format!("{callee} is given a length that goes beyond the memory it is given"),
-                "pass the size of the buffer, sizeof(buffer)".into(),
+                format!(
+                    "{callee} takes a number {argument} that is known when the program is verified"
+                ),
+                "write the number itself, and call the function once for each that there may be"
+                    .into(),
             )
         }),
     },
@@ -317,18 +349,20 @@ pub(super) const TABLE: &[Entry] = &[
     Entry {
         pattern: "invalid *from stack*",
         stage: Stage::Verification,
-        say: Always(
-            "reads the stack where nothing was written, or outside of it",
-            "initialise the whole variable, and stay within its size",
-        ),
+        say: Depending(|case, _| {
+            let meaning = "reads the stack where nothing was written, or outside of it";
+            let help = "initialise the whole variable, and stay within its size";
+            no_buffer(case).unwrap_or_else(|| (meaning.into(), help.into()))
+        }),
     },
     Entry {
         pattern: "invalid *to stack*",
         stage: Stage::Verification,
-        say: Always(
-            "writes outside of the stack",
-            "stay within the variable's size (the stack has 512 bytes)",
-        ),
+        say: Depending(|case, _| {
+            let meaning = "writes outside of the stack";
+            let help = "stay within the variable's size (the stack has 512 bytes)";
+            no_buffer(case).unwrap_or_else(|| (meaning.into(), help.into()))
+        }),
     },
     Entry {
         pattern: "write into map forbidden, *",
@@ -742,6 +776,34 @@ pub(super) const TABLE: &[Entry] = &[
         }),
     },
 ];
+
+/// What is wrong with the bytes that the program passes, if the function is said to take some.
+fn no_buffer(case: &Case<'_>) -> Option<(String, String)> {
+    let callee = case.callee?;
+    let buffer = case.argument(ArgumentKind::Buffer)?;
+    let size = case.argument(ArgumentKind::Size)?;
+    Some((
+        format!(
+            "{callee} takes {size} bytes at {buffer}: so many are not there, or not initialised"
+        ),
+        "pass the size of the buffer, sizeof(buffer), which is initialised".into(),
+    ))
+}
+
+/// What a function wants for a string.
+fn no_constant_string(case: &Case<'_>, _: &[&str]) -> (String, String) {
+    let callee = case.callee.unwrap_or("the function");
+    let argument = match case.argument(ArgumentKind::String) {
+        Some(name) => format!("for {name}"),
+        None => "here".into(),
+    };
+    (
+        format!(
+            "{callee} takes a string {argument} that ends with a NUL and that nothing can change"
+        ),
+        "pass a literal, or a global variable that is const".into(),
+    )
+}
 
 /// For an entry whose pattern matched and whose parts are not as expected: say nothing.
 fn unknown() -> (String, String) {

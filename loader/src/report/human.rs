@@ -278,6 +278,7 @@ mod tests {
             address: 0,
             family: None,
             source: None,
+            arguments: Vec::new(),
         };
         let build_id = BuildId(vec![0x5d, 0x41]);
         let metadata =

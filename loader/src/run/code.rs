@@ -202,7 +202,7 @@ impl About {
 /// even if the program does not come to it.
 fn of_application(package: &Package, ufunc: &package::Ufunc) -> Result<Binding> {
     let (signature, reach) = (ufunc.signature(), Reach::Far);
-    let is_object = |passed: &package::Passed| *passed == package::Passed::Pointer;
+    let is_object = |passed: &package::Passed| *passed == package::Passed::Object;
     Ok(match (ufunc.role, ufunc.released_by) {
         (Role::Acquire, Some(release)) => Binding::Acquire {
             signature,
@@ -213,7 +213,7 @@ fn of_application(package: &Package, ufunc: &package::Ufunc) -> Result<Binding> 
                 .context("too many functions")?,
         },
         (Role::Release, _) => {
-            // The object is the one pointer to a struct: nothing else that is a pointer can be lent.
+            // There is one: several could not be told apart.
             let object = ufunc.parameters.iter().position(is_object);
             let object = object.with_context(|| format!("{} releases nothing", ufunc.symbol))?;
             ensure!(package.ufuncs.len() < FUNCTIONS_MAX, "too many functions");

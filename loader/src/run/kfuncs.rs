@@ -167,6 +167,30 @@ fn lent_in(module: &LoadedModule, kernel: &Btf<'_>, own: &Btf<'_>) -> Result<BTr
 
 /// How a value of the type `id` is passed; `None` for `void`.
 fn passed<'a>(id: TypeId, get: impl Fn(TypeId) -> Result<Type<'a>>) -> Result<Option<Passed>> {
+    let Some(ty) = bare(id, &get)? else { return Ok(None) };
+    let integer = |size, signed| {
+        let passed = Passed::integer(size, signed);
+        passed.with_context(|| format!("it is an integer of {size} bytes"))
+    };
+    Ok(Some(match ty {
+        Type::Ptr(target) => match bare(target, get)? {
+            Some(Type::Struct(_) | Type::Union(_)) => Passed::Object,
+            _ => Passed::Pointer,
+        },
+        Type::Int { size, encoding, .. } if encoding.bool => {
+            ensure!(size == 1, "it is a bool of {size} bytes");
+            Passed::Bool
+        }
+        Type::Int { size, encoding, .. } => integer(size, encoding.signed)?,
+        Type::Enum { size, signed, .. } | Type::Enum64 { size, signed, .. } => {
+            integer(size, signed)?
+        }
+        other => bail!("it is a {}, which no register holds", other.kind_name()),
+    }))
+}
+
+/// The type `id` without typedefs and qualifiers; `None` for `void`.
+fn bare<'a>(id: TypeId, get: impl Fn(TypeId) -> Result<Type<'a>>) -> Result<Option<Type<'a>>> {
     /// No chain of typedefs is longer.
     const CHAIN_MAX: usize = 64;
     let mut at = id;
@@ -175,26 +199,10 @@ fn passed<'a>(id: TypeId, get: impl Fn(TypeId) -> Result<Type<'a>>) -> Result<Op
             return Ok(None);
         }
         let ty = get(at)?;
-        if let Some(target) = ty.modified() {
-            at = target;
-            continue;
+        match ty.modified() {
+            Some(target) => at = target,
+            None => return Ok(Some(ty)),
         }
-        let integer = |size, signed| {
-            let passed = Passed::integer(size, signed);
-            passed.with_context(|| format!("it is an integer of {size} bytes"))
-        };
-        return Ok(Some(match ty {
-            Type::Ptr(_) => Passed::Pointer,
-            Type::Int { size, encoding, .. } if encoding.bool => {
-                ensure!(size == 1, "it is a bool of {size} bytes");
-                Passed::Bool
-            }
-            Type::Int { size, encoding, .. } => integer(size, encoding.signed)?,
-            Type::Enum { size, signed, .. } | Type::Enum64 { size, signed, .. } => {
-                integer(size, signed)?
-            }
-            other => bail!("it is a {}, which no register holds", other.kind_name()),
-        }));
     }
     bail!("its type is a chain of more than {CHAIN_MAX} names")
 }
@@ -223,6 +231,7 @@ mod tests {
             address: 0x1230,
             family: None,
             source: None,
+            arguments: Vec::new(),
         };
         let metadata = ModuleMetadata {
             host: "app".to_owned(),

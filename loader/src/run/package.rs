@@ -93,6 +93,9 @@ pub(crate) enum Passed {
     I32,
     I64,
     Bool,
+    /// An object of the application's.
+    Object,
+    /// Other memory: a string or a buffer.
     Pointer,
 }
 
@@ -124,7 +127,7 @@ impl Passed {
             Passed::I32 => integer(32, true),
             Passed::I64 => integer(64, true),
             Passed::Bool => Value::Bool,
-            Passed::Pointer => Value::Pointer,
+            Passed::Object | Passed::Pointer => Value::Pointer,
         }
     }
 }

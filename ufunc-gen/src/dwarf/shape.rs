@@ -117,6 +117,16 @@ impl<'a> DebugInfo<'a> {
         Ok(Shape::OtherPointer)
     }
 
+    /// The shape of what the type at `die` points to; `None` if it is no pointer.
+    pub(crate) fn pointee_shape(&self, die: Option<DieRef>) -> Result<Option<Shape>> {
+        match self.bare(die)? {
+            Some((_, pointer)) if pointer.tag == gimli::DW_TAG_pointer_type => {
+                self.shape(pointer.ty).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The struct or union that the type at `die` points to, if its layout is known.
     pub(crate) fn pointee(&self, die: Option<DieRef>) -> Result<Option<Record<'a>>> {
         let Some((_, pointer)) = self.bare(die)? else { return Ok(None) };

@@ -18,7 +18,7 @@ use names::Renaming;
 
 use crate::btf::encode::Encoded;
 use crate::btf::{Type, TypeId};
-use crate::metadata::{BuildId, Role};
+use crate::metadata::{Argument, ArgumentKind, BuildId, Role};
 use crate::ufunc::{Ufunc, describe};
 
 /// What a header is written from.
@@ -149,5 +149,26 @@ fn comment(ufunc: &Ufunc<'_>, all: &[Ufunc<'_>]) -> String {
         }
         Role::Plain => "May be called as it is".to_owned(),
     };
-    format!("/*\n * {terms}.\n *\n * {}\n */\n", describe(&ufunc.function))
+    let mut text = format!("/*\n * {terms}.\n");
+    for Argument { name, kind } in ufunc.signature.told_arguments() {
+        if let Some(kind) = kind {
+            let _ = writeln!(text, " * {name}: {}.", meaning(*kind));
+        }
+    }
+    if ufunc.sleepable {
+        text += " * It may sleep: only programs in SEC(\"….s/…\") can call it.\n";
+    }
+    let _ = write!(text, " *\n * {}\n */\n", describe(&ufunc.function));
+    text
+}
+
+/// What an author has to know of such an argument.
+fn meaning(kind: ArgumentKind) -> &'static str {
+    match kind {
+        ArgumentKind::String => "a literal, or another string that is constant and global",
+        ArgumentKind::Buffer => "memory on the stack or in a map, initialised",
+        ArgumentKind::Size => "how many bytes there are",
+        ArgumentKind::Nullable => "an object, or NULL",
+        ArgumentKind::Constant => "a number that stands in the code",
+    }
 }

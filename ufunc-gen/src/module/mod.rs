@@ -161,6 +161,7 @@ fn metadata(ufunc: &Ufunc<'_>) -> UfuncMetadata {
         address: ufunc.address,
         family: ufunc.family.clone(),
         source: ufunc.function.source.as_ref().map(|source| source.short()),
+        arguments: ufunc.signature.told_arguments().to_vec(),
     }
 }
 

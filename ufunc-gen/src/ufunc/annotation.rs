@@ -63,6 +63,8 @@ fn parse(desc: &[u8]) -> Result<Request> {
         role,
         family: family.map(str::to_owned),
         source: None,
+        arguments: Vec::new(),
+        sleepable: false,
         origin: Origin::Annotation,
     })
 }

@@ -12,7 +12,7 @@ use super::signature::object_name;
 use super::{Ufunc, describe};
 use crate::dwarf::DebugInfo;
 use crate::dwarf::functions::Function;
-use crate::metadata::Role;
+use crate::metadata::{ArgumentKind, Role};
 
 /// The objects that a call takes and gives.
 #[derive(Debug, Default)]
@@ -106,9 +106,13 @@ pub(super) fn reason(
 pub(super) fn notes<'a>(debug: &DebugInfo<'a>, ufuncs: &[Ufunc<'a>]) -> Result<Vec<String>> {
     let objects = Objects::read(debug, ufuncs.iter().map(|ufunc| &ufunc.function))?;
     let mut calls = Vec::new();
-    for Ufunc { function, role, family, .. } in ufuncs {
+    for Ufunc { function, role, family, signature, .. } in ufuncs {
         let family = family.as_deref().unwrap_or_default();
-        calls.push(Call::new(&objects, function, *role, family));
+        let mut call = Call::new(&objects, function, *role, family);
+        // Who takes NULL, too, needs nothing.
+        let kind = |need: &Need<'_>| signature.arguments.get(need.param)?.kind;
+        call.needs.retain(|need| kind(need) != Some(ArgumentKind::Nullable));
+        calls.push(call);
     }
     let mut notes = Vec::new();
     for (ufunc, lack) in ufuncs.iter().zip(lacks(&calls, |a, b| objects.fits(a, b))) {

@@ -10,6 +10,7 @@
 //! The first source that there is decides alone: a policy over annotations over inference.
 
 pub mod annotation;
+mod argument;
 mod callable;
 pub mod infer;
 pub mod locate;
@@ -37,6 +38,8 @@ use locate::{Known, Located, Symbols};
 use policy::Policy;
 use signature::Signature;
 
+pub use argument::Marked;
+
 /// A function that somebody wants lent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -48,6 +51,10 @@ pub struct Request {
     pub family: Option<String>,
     /// The file that it is in, or the end of its path; `None` for any.
     pub source: Option<String>,
+    /// What its arguments are, where their types do not tell.
+    pub arguments: Vec<Marked>,
+    /// Whether it may sleep.
+    pub sleepable: bool,
     /// Who wants it.
     pub origin: Origin,
 }
@@ -88,6 +95,8 @@ pub struct Ufunc<'a> {
     pub family: Option<String>,
     /// What it takes and returns.
     pub signature: Signature,
+    /// Whether it may sleep.
+    pub sleepable: bool,
     /// Who wants it lent.
     pub origin: Origin,
 }
@@ -104,7 +113,8 @@ impl Ufunc<'_> {
         };
         // Without it older kernels (6.12 does) let an extension pass a pointer that it loaded
         // from the application's memory, which may be anything.
-        own | kf::TRUSTED_ARGS
+        let sleepable = if self.sleepable { kf::SLEEPABLE } else { 0 };
+        own | kf::TRUSTED_ARGS | sleepable
     }
 }
 
@@ -221,7 +231,7 @@ fn ufunc<'a>(
     prefix: &str,
 ) -> Result<Ufunc<'a>> {
     let function = &located.function;
-    let signature = signature::of(debug, function, request.role)
+    let signature = signature::of(debug, function, request.role, &request.arguments)
         .map_err(|reason| locate::refusal(function, reason))?;
     let family = match request.role {
         Role::Plain => request.family.clone(),
@@ -237,6 +247,7 @@ fn ufunc<'a>(
         role: request.role,
         family,
         signature,
+        sleepable: request.sleepable,
         origin: request.origin.clone(),
     })
 }

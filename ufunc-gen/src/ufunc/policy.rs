@@ -7,17 +7,21 @@
 //! role = "acquire"             # acquire, release or plain
 //! family = "pool"              # optional: which functions belong together
 //! source = "data.c"            # optional: the file, where several have a function of that name
+//! sleepable = true             # optional: it may sleep, so only programs may call it that do
+//! arguments = { message = "string" }  # optional: what arguments are, where their types do not tell
 //! ```
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Origin, Request};
+use super::{Marked, Origin, Request};
 use crate::ident::is_identifier;
-use crate::metadata::Role;
+use crate::metadata::{ArgumentKind, Role};
+use crate::nearest;
 use crate::toml_file::TomlFile;
 
 /// A policy, read and checked for what can be checked without the application.
@@ -41,6 +45,10 @@ struct Entry {
     role: Role,
     family: Option<Spanned<String>>,
     source: Option<String>,
+    #[serde(default)]
+    sleepable: bool,
+    #[serde(default)]
+    arguments: BTreeMap<String, Spanned<String>>,
 }
 
 impl Policy {
@@ -70,6 +78,8 @@ impl Policy {
                 role: entry.role,
                 family: entry.family.map(Spanned::into_inner),
                 source: entry.source,
+                arguments: arguments(file, entry.arguments)?,
+                sleepable: entry.sleepable,
                 origin: Origin::Policy(place),
             });
         }
@@ -85,6 +95,21 @@ impl Policy {
     pub(super) fn requests(&self) -> &[Request] {
         &self.requests
     }
+}
+
+/// What a policy says of arguments.
+fn arguments(file: &TomlFile, entries: BTreeMap<String, Spanned<String>>) -> Result<Vec<Marked>> {
+    let marked = entries.into_iter().map(|(name, kind)| {
+        let place = file.place(kind.span());
+        let kind = kind.into_inner();
+        let names = ArgumentKind::ALL.map(ArgumentKind::name);
+        let Some(kind) = ArgumentKind::from_name(&kind) else {
+            let hint = nearest::hint(&kind, names);
+            bail!("{place}: an argument is no {kind:?}, but one of {}{hint}", names.join(", "))
+        };
+        Ok(Marked { name, kind, place })
+    });
+    marked.collect()
 }
 
 /// Families end up in the names of types, after `struct__`: identifiers, and no third `_` before
@@ -119,6 +144,12 @@ mod tests {
             ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\nrolle = 1\n", "4"),
             ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\nfamily = \"a b\"\n", "4"),
             ("[[ufunc]]\nfunction = \"\"\nrole = \"plain\"\n", "2"),
+            (
+                "[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\narguments.a = \"strng\"\n",
+                "p.toml:4",
+            ),
+            ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\narguments.a = 1\n", "4"),
+            ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\nsleepable = \"yes\"\n", "4"),
             ("[[functions]]\n", "1"),
             ("[[ufunc\n", "1"),
         ] {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::infer::left_out::LeftOut;
 use super::{Chosen, Ufunc, describe};
-use crate::metadata::Role;
+use crate::metadata::{Argument, Role};
 use crate::toml_file::quoted;
 
 /// The text of a policy for the application at `path`, which lends just what is `chosen`. Pairs
@@ -21,7 +21,8 @@ pub fn propose(path: &str, chosen: &Chosen<'_>) -> String {
          #\n\
          # role: acquire gives an object, or NULL, that its caller owes; release takes it back; plain does neither.\n\
          # family: functions of one family belong together. Without it they are of the struct's.\n\
-         # source: the file, or the end of its path, where several have a function of that name.\n"
+         # source: the file, or the end of its path, where several have a function of that name.\n\
+         # arguments, sleepable: see the README; strings and buffers are lent only if it is said.\n"
     );
     for ufunc in &chosen.ufuncs {
         text += &entry(ufunc);
@@ -49,6 +50,14 @@ fn entry(ufunc: &Ufunc<'_>) -> String {
         ufunc.family.as_ref().filter(|family| Some(*family) != ufunc.signature.object.as_ref());
     if let Some(family) = family {
         let _ = writeln!(text, "family = {}", quoted(family));
+    }
+    if ufunc.sleepable {
+        text += "sleepable = true\n";
+    }
+    for Argument { name, kind } in &ufunc.signature.arguments {
+        if let Some(kind) = kind {
+            let _ = writeln!(text, "arguments.{name} = \"{}\"", kind.name());
+        }
     }
     text
 }

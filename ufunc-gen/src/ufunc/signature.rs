@@ -3,20 +3,24 @@
 
 use anyhow::Result;
 
+use super::argument::{self, Marked};
 use crate::dwarf::functions::{Function, ParametersEnd};
 use crate::dwarf::shape::Shape;
 use crate::dwarf::{DebugInfo, DieRef};
 use crate::ident::btf_name;
-use crate::kernel::KFUNC_ARGS_MAX;
-use crate::metadata::Role;
+use crate::kernel::{KFUNC_ARGS_MAX, param};
+use crate::metadata::{Argument, ArgumentKind, Role};
 
 /// A signature that the kernel accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// What it returns.
     pub returns: Shape,
-    /// What it takes: names, which are safe for the kernel, and shapes.
+    /// What it takes: names, which are safe for the kernel and say to it what the arguments are,
+    /// and shapes.
     pub params: Vec<(String, Shape)>,
+    /// The same as the application has it.
+    pub arguments: Vec<Argument>,
     /// The struct whose objects it acquires or releases; `None` for plain functions.
     pub object: Option<String>,
     /// The declaration as C spells it; safe to print and to put into a comment.
@@ -27,6 +31,14 @@ impl Signature {
     /// Whether it returns a pointer to a struct.
     pub fn returns_struct(&self) -> bool {
         matches!(self.returns, Shape::StructPointer { .. })
+    }
+
+    /// The arguments, if the types do not tell all of them.
+    pub fn told_arguments(&self) -> &[Argument] {
+        match self.arguments.iter().any(|argument| argument.kind.is_some()) {
+            true => &self.arguments,
+            false => &[],
+        }
     }
 
     /// Place among the parameters of the object that a release function takes.
@@ -55,8 +67,13 @@ const KERNEL_STRUCTS: [&str; 14] = [
 ];
 
 /// The signature of `function` in `role`, or the reason why it cannot be lent, which may end in what
-/// is to be known or done about it, after `; `.
-pub fn of(debug: &DebugInfo<'_>, function: &Function<'_>, role: Role) -> Result<Signature, String> {
+/// is to be known or done about it, after `; `. Of some arguments a policy has `marked` what they are.
+pub fn of(
+    debug: &DebugInfo<'_>,
+    function: &Function<'_>,
+    role: Role,
+    marked: &[Marked],
+) -> Result<Signature, String> {
     let read = |error: anyhow::Error| format!("{error:#}");
     if function.parameters_end == ParametersEnd::Variadic {
         return Err("it takes a variable number of arguments, which a kfunc cannot".to_owned());
@@ -67,13 +84,15 @@ pub fn of(debug: &DebugInfo<'_>, function: &Function<'_>, role: Role) -> Result<
             function.params.len()
         ));
     }
+    let arguments = argument::arguments(debug, function, role, marked)?;
     let mut params = Vec::new();
     for (index, param) in function.params.iter().enumerate() {
         let shape = debug.shape(param.ty).map_err(read)?;
         let spelled = debug.c_name(param.ty).map_err(read)?;
-        check_param(&shape, &spelled)
+        let kind = arguments[index].kind;
+        check_param(&shape, &spelled, kind)
             .map_err(|reason| format!("its argument {} {reason}", index + 1))?;
-        params.push((param_name(&param.name, index), shape));
+        params.push((param_name(&param.name, index) + argument::suffix(kind), shape));
     }
     let returns = debug.shape(function.return_type).map_err(read)?;
     let spelled = debug.c_name(function.return_type).map_err(read)?;
@@ -99,12 +118,13 @@ pub fn of(debug: &DebugInfo<'_>, function: &Function<'_>, role: Role) -> Result<
         _ => return Err(format!("it returns '{spelled}', which a kfunc cannot")),
     }
     let c = declaration(debug, function).map_err(read)?;
-    Ok(Signature { returns, params, object, c })
+    Ok(Signature { returns, params, arguments, object, c })
 }
 
-fn check_param(shape: &Shape, spelled: &str) -> Result<(), String> {
+fn check_param(shape: &Shape, spelled: &str, kind: Option<ArgumentKind>) -> Result<(), String> {
     match shape {
         Shape::Scalar(1 | 2 | 4 | 8) => Ok(()),
+        Shape::OtherPointer if kind.is_some() => Ok(()),
         Shape::StructPointer { name, .. } if KERNEL_STRUCTS.contains(&name.as_str()) => {
             Err(format!("is '{spelled}', a struct that the verifier would take for the kernel's"))
         }
@@ -113,7 +133,7 @@ fn check_param(shape: &Shape, spelled: &str) -> Result<(), String> {
         Shape::Float => Err(format!("is '{spelled}', a floating-point number")),
         Shape::Aggregate => Err(format!("is '{spelled}' by value")),
         Shape::OtherPointer => Err(format!(
-            "is '{spelled}', a pointer to neither struct nor union; the verifier cannot know what such a pointer leads to"
+            "is '{spelled}', a pointer to neither struct nor union; the verifier cannot know what such a pointer leads to, unless a policy says that it is a string or a buffer"
         )),
         Shape::Scalar(_) | Shape::Void | Shape::Other(_) => {
             Err(format!("is '{spelled}', which a kfunc cannot take"))
@@ -170,7 +190,23 @@ fn param_name(name: &str, index: usize) -> String {
     while name.contains("__") {
         name = name.replace("__", "_");
     }
-    if name.is_empty() { format!("arg{index}") } else { name }
+    if param::RESULT_SIZES.contains(&name.as_str()) {
+        name.push('_');
+    }
+    if name.is_empty() { unnamed(index) } else { name }
+}
+
+/// What a parameter is called in policies: as in the declaration.
+pub(super) fn declaration_name(name: &str, index: usize) -> String {
+    match btf_name(name.into()).into_owned() {
+        name if name.is_empty() => unnamed(index),
+        name => name,
+    }
+}
+
+/// The name of the parameter at `index`, which has none.
+fn unnamed(index: usize) -> String {
+    format!("arg{index}")
 }
 
 /// The function as C declares it.
@@ -208,6 +244,7 @@ mod tests {
         assert_eq!(param_name("x__", 0), "x_");
         assert_eq!(param_name("", 3), "arg3");
         assert_eq!(param_name("size", 0), "size");
+        assert_eq!(param_name("rdonly_buf_size", 0), "rdonly_buf_size_");
     }
 
     #[test]

@@ -454,7 +454,7 @@ fn lendable(
         let altered = locate::altered(function, symbols, &Origin::Inferred(pair.verbs));
         let signature = altered.map_or(Ok(()), Err);
         signature
-            .and_then(|()| signature::of(debug, function, role).map(drop))
+            .and_then(|()| signature::of(debug, function, role, &[]).map(drop))
             .map_err(|reason| format!("{}: {reason}", describe(&debug.with_source(function))))?;
         super::kfunc_name(function, prefix).map_err(|error| format!("{error:#}"))?;
     }
@@ -513,6 +513,8 @@ impl Family<'_, '_, '_> {
                     role,
                     family: self.name.clone(),
                     source: None,
+                    arguments: Vec::new(),
+                    sleepable: false,
                     origin: Origin::Inferred(pair.verbs),
                 });
             }
