@@ -467,8 +467,7 @@ mod tests {
         UfuncMetadata {
             kfunc: name.to_owned(),
             role,
-            symbol: name.to_owned(),
-            address: 0x1000,
+            target: Target::Function { symbol: name.to_owned(), address: 0x1000 },
             family: Some(family.to_owned()),
             source: None,
         }

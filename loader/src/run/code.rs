@@ -12,11 +12,12 @@ use ufunc_compile::{
 use ufunc_gen::btf::Type;
 use ufunc_gen::btf::decode::Btf;
 use ufunc_gen::kernel::{SYSFS_BTF, VMLINUX};
-use ufunc_gen::metadata::Role;
+use ufunc_gen::metadata::{Access, Role};
 use ufunc_hook::program::{Clobbers, Vectors};
 use ufunc_shared::context::{Field, Fields};
 use ufunc_shared::helpers::{self, HelperKind};
 
+use super::access;
 use super::instructions;
 use super::package::{self, Meaning, Package, Program, When};
 
@@ -33,6 +34,8 @@ const ACQUIRED: u32 = 1;
 const RELEASED: u32 = 2;
 const BEGIN: u32 = 3;
 const FUNCTIONS: u32 = 4;
+/// From here on: what the accesses of a program are given besides, by their places among its kfuncs.
+const ACCESSES: u32 = 1 << 24;
 
 /// Kfuncs of the kernel that the compiler itself knows, and which argument of a session's program
 /// they return.
@@ -73,6 +76,8 @@ pub(crate) enum Outside {
     MapValue(usize),
     /// The map that printed lines go to.
     Log,
+    /// A number that is known.
+    Value(u64),
     /// Where the program is attached.
     FunctionAddress,
     Cookie,
@@ -111,6 +116,15 @@ fn compile_one(package: &Package, program: &Program) -> Result<Compiled> {
     let (mut calls_out, mut depends_on_point, mut tail_calls) = (false, false, false);
     for target in parsed.targets() {
         let outside = outside(program, target)?;
+        if let Some((place, access)) = access_at(program, target) {
+            let constant = ACCESSES.checked_add(u32::try_from(place)?);
+            let binding = access::binding(access, constant.context("too many kfuncs")?);
+            if access::function(access).is_some() {
+                vectors = vectors.max(Vectors::Low);
+            }
+            bindings.insert(target, binding);
+            continue;
+        }
         let binding = match outside {
             Outside::Helper(place) => {
                 let helper = helpers::HELPERS.get(place).context("the helper is not known")?;
@@ -148,6 +162,7 @@ fn compile_one(package: &Package, program: &Program) -> Result<Compiled> {
                 depends_on_point = true;
                 Binding::Constant
             }
+            Outside::Value(_) => Binding::Constant,
             Outside::Nothing => without_address(program, target)?,
         };
         bindings.insert(target, binding);
@@ -201,6 +216,18 @@ fn of_application(package: &Package, ufunc: &package::Ufunc) -> Result<Binding> 
     })
 }
 
+/// The access that `target` is, and its place among the kfuncs of `program`.
+fn access_at(program: &Program, target: Target) -> Option<(usize, &Access)> {
+    let Target::Kfunc { id, module } = target else { return None };
+    let mut kfuncs = program.kfuncs.iter().enumerate();
+    kfuncs.find_map(|(place, kfunc)| match &kfunc.meaning {
+        Meaning::Access(access) if (kfunc.id, kfunc.module) == (id, module) => {
+            Some((place, access))
+        }
+        _ => None,
+    })
+}
+
 /// No program calls more functions of the application.
 const FUNCTIONS_MAX: usize = 1 << 16;
 
@@ -225,6 +252,10 @@ pub(crate) fn outside(program: &Program, target: Target) -> Result<Outside> {
                 program.kfuncs.iter().find(|kfunc| (kfunc.id, kfunc.module) == (id, module));
             match &kfunc.with_context(|| format!("{target} is not known"))?.meaning {
                 Meaning::Ufunc(place) => Outside::Ufunc(*place),
+                Meaning::Access(access) => match access::function(access) {
+                    Some(name) => Outside::Kfunc(runtime_function(name)?),
+                    None => Outside::Value(0),
+                },
                 Meaning::Kernel(name) => match name.as_str() {
                     THROW => Outside::Nothing,
                     name if name == SESSION_COOKIE.0 || name == SESSION_IS_RETURN.0 => {
@@ -248,6 +279,13 @@ pub(crate) fn outside(program: &Program, target: Target) -> Result<Outside> {
         Target::Runtime(ACQUIRED) => Outside::Kfunc(runtime_function("ufunc_acquired")?),
         Target::Runtime(RELEASED) => Outside::Kfunc(runtime_function("ufunc_released")?),
         Target::Runtime(BEGIN) => Outside::Kfunc(runtime_function("ufunc_begin")?),
+        Target::Runtime(number) if number >= ACCESSES => {
+            let kfunc = program.kfuncs.get(usize::try_from(number - ACCESSES)?);
+            let Some(Meaning::Access(access)) = kfunc.map(|kfunc| &kfunc.meaning) else {
+                bail!("{target} is no access")
+            };
+            Outside::Value(access::constant(access))
+        }
         Target::Runtime(number) => Outside::Ufunc(usize::try_from(number - FUNCTIONS)?),
     })
 }

@@ -45,7 +45,7 @@ pub use context::{Access, ContextUse};
 pub use fault::FaultingLoad;
 pub use instruction::Instruction;
 pub use program::{Program, Shape};
-pub use target::{Binding, Bindings, Map, Reach, Signature, Target, Value};
+pub use target::{Binding, Bindings, Element, Map, Reach, Signature, Target, Value};
 
 /// A machine that code is generated for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

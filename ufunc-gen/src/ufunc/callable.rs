@@ -102,13 +102,26 @@ pub(super) fn reason(
     Ok(format!("no ufunc{family}{such} returns the '{object}' that its argument {place} takes"))
 }
 
-/// Notes on those of `ufuncs` that no extension can call.
-pub(super) fn notes<'a>(debug: &DebugInfo<'a>, ufuncs: &[Ufunc<'a>]) -> Result<Vec<String>> {
+/// Notes on those of `ufuncs` that no extension can call. Of the structs called `borrowed` extensions get
+/// views, which do for all but to be released.
+pub(super) fn notes<'a>(
+    debug: &DebugInfo<'a>,
+    ufuncs: &[Ufunc<'a>],
+    borrowed: &[&str],
+) -> Result<Vec<String>> {
     let objects = Objects::read(debug, ufuncs.iter().map(|ufunc| &ufunc.function))?;
     let mut calls = Vec::new();
     for Ufunc { function, role, family, .. } in ufuncs {
         let family = family.as_deref().unwrap_or_default();
-        calls.push(Call::new(&objects, function, *role, family));
+        let mut call = Call::new(&objects, function, *role, family);
+        for need in std::mem::take(&mut call.needs) {
+            let object = object_name(debug, function.params[need.param].ty)?;
+            let name = object.rsplit(' ').next().unwrap_or_default();
+            if need.family.is_some() || !borrowed.contains(&name) {
+                call.needs.push(need);
+            }
+        }
+        calls.push(call);
     }
     let mut notes = Vec::new();
     for (ufunc, lack) in ufuncs.iter().zip(lacks(&calls, |a, b| objects.fits(a, b))) {

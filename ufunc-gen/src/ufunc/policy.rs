@@ -8,6 +8,9 @@
 //! family = "pool"              # optional: which functions belong together
 //! source = "data.c"            # optional: the file, where several have a function of that name
 //! ```
+//!
+//! What it may grant beside functions, `[[borrow]]`, `[[write]]` and `[[read]]`, is in
+//! [`access::grant`](crate::access::grant).
 
 use std::fs;
 use std::path::Path;
@@ -17,6 +20,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Origin, Request};
+use crate::access::grant::{self, Grant};
 use crate::ident::is_identifier;
 use crate::metadata::Role;
 
@@ -25,6 +29,7 @@ use crate::metadata::Role;
 pub struct Policy {
     path: String,
     requests: Vec<Request>,
+    grants: Vec<Grant>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +37,12 @@ pub struct Policy {
 struct Document {
     #[serde(default)]
     ufunc: Vec<Entry>,
+    #[serde(default)]
+    borrow: Vec<grant::Borrow>,
+    #[serde(default)]
+    write: Vec<grant::Write>,
+    #[serde(default)]
+    read: Vec<grant::Read>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +85,11 @@ impl Policy {
                 origin: Origin::Policy(place),
             });
         }
-        Ok(Policy { path: path.to_owned(), requests })
+        let mut grants = grant::Grants::new(|at| format!("{path}:{}", line(at)));
+        document.borrow.into_iter().try_for_each(|entry| grants.borrow(entry))?;
+        document.write.into_iter().try_for_each(|entry| grants.write(entry))?;
+        document.read.into_iter().try_for_each(|entry| grants.read(entry))?;
+        Ok(Policy { path: path.to_owned(), requests, grants: grants.finish() })
     }
 
     /// Where the policy was read.
@@ -85,6 +100,11 @@ impl Policy {
     /// The functions that it names.
     pub(super) fn requests(&self) -> &[Request] {
         &self.requests
+    }
+
+    /// What it grants beside functions.
+    pub(super) fn grants(&self) -> &[Grant] {
+        &self.grants
     }
 }
 
