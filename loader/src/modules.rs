@@ -445,7 +445,7 @@ mod tests {
     use super::*;
     use ufunc_gen::btf::encode::Encoded;
     use ufunc_gen::btf::{Composite, Linkage, Name, TypeId};
-    use ufunc_gen::metadata::BuildId;
+    use ufunc_gen::metadata::{BuildId, Target};
 
     const OTHER_BUILD: &[u8] = &[0xab; 20];
 

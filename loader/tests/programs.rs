@@ -16,7 +16,8 @@ use libtest_mimic::{Arguments, Trial};
 use ufunc_tests::{Program, Setup, attached, pinned, running, verdict};
 
 /// What is in the source of a program that calls ufuncs.
-const CALLS_UFUNCS: [&str; 3] = ["my_alloc_data(", "my_free_data(", "#include \"annotated.h\""];
+const CALLS_UFUNCS: [&str; 4] =
+    ["my_alloc_data(", "my_free_data(", "#include \"annotated.h\"", "#include \"granted.h\""];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

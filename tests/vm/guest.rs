@@ -59,7 +59,13 @@ impl Maker {
                 let file = std::env::temp_dir().join(format!("{host}.ko"));
                 let app = checkout().join("examples").join(host);
                 let mut command = Command::new(checkout().join("target/debug/ufunc-gen"));
-                let output = run(command.arg("ko").arg(app).arg("-o").arg(&file))?;
+                command.arg("ko").arg(&app).arg("-o").arg(&file);
+                // What it lends, where it says so itself.
+                let policy = app.with_extension("toml");
+                if policy.exists() {
+                    command.arg("--policy").arg(policy);
+                }
+                let output = run(&mut command)?;
                 ensure!(output.status.success(), "ufunc-gen ko: {}", text(&output.stderr));
                 Module::insmod(&file)
             }

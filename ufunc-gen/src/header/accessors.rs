@@ -98,7 +98,7 @@ pub(super) fn comment(known: &Known<'_>, all: &[Known<'_>]) -> String {
         ),
         (Action::Put, _) => format!("Puts back what {} gave", partner(&Action::Borrow)),
         (Action::Write(_, kinds), _) => {
-            let kinds = kinds.map(|kinds| format!(" of an {kinds} object"));
+            let kinds = kinds.map(|kinds| format!(", for {kinds} objects"));
             format!(
                 "Sets {of}{}: 0, or -EFAULT if it cannot be written to",
                 kinds.unwrap_or_default()
