@@ -108,12 +108,19 @@ impl Policy {
     }
 }
 
+/// What types are called after that tell objects apart by whose they are.
+const OWN_FAMILIES: [&str; 2] = ["borrowed", "owned"];
+
 /// Families end up in the names of types, after `struct__`: identifiers, and no third `_` before
 /// them, which would make libbpf take the type for a flavour of the struct.
 pub(super) fn check_family(family: &str) -> Result<()> {
     ensure!(
         is_identifier(family) && !family.starts_with('_') && !family.contains("___"),
         "family {family:?} is not a plain identifier"
+    );
+    ensure!(
+        !OWN_FAMILIES.contains(&family),
+        "family {family:?} has a name that means something else; give it another one"
     );
     Ok(())
 }
@@ -139,6 +146,7 @@ mod tests {
             ("[[ufunc]]\nfunction = \"f\"\nrole = \"borrow\"\n", "3"),
             ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\nrolle = 1\n", "4"),
             ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\nfamily = \"a b\"\n", "4"),
+            ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\nfamily = \"owned\"\n", "4"),
             ("[[ufunc]]\nfunction = \"\"\nrole = \"plain\"\n", "2"),
             ("[[functions]]\n", "1"),
             ("[[ufunc\n", "1"),
