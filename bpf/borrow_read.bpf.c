@@ -19,8 +19,8 @@ int BPF_UPROBE(borrow_read, unsigned long long address)
 	if (!a)
 		return 0;
 	bpf_printk("balance %ld limit %d trend %d", a->balance, a->limit, a->trend);
-	bpf_printk("last amount %d receipt %d %c", a->history->amounts[2],
-		   a->history->last->number, a->history->last->text[6]);
+	bpf_printk("last amount %d receipt %d %c", a->history->amounts[2], a->history->last->number,
+		   a->history->last->text[6]);
 	ufunc_put_account(a);
 	return 0;
 }

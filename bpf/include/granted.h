@@ -49,7 +49,6 @@ extern int ufunc_write_account_balance(struct account *object, long value) __ksy
 
 /* Elements of account->history->amounts and account->history->last->text. */
 extern short ufunc_read_account_history_amounts(struct account *object, unsigned int index) __ksym;
-extern char ufunc_read_account_history_last_text(struct account *object,
-						 unsigned int index) __ksym;
+extern char ufunc_read_account_history_last_text(struct account *object, unsigned int index) __ksym;
 
 #endif /* GRANTED_H */

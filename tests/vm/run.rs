@@ -42,9 +42,12 @@ pub(crate) fn trials(maker: Maker) -> Vec<Trial> {
 
 /// What `bpf/` does to the accounts of the host `granted`, and that a bundle of it needs no module.
 fn granted_fields_are_read_and_written() -> Result<()> {
-    const UNCHANGED: &str = "balance 1005 limit 50 level 1 frozen 0 kind 2 trend -3 visits 1048575 place 4,5";
-    const WRITTEN: &str = "balance 1005 limit -7 level 1 frozen 1 kind 5 trend -16 visits 1048575 place 4,55";
-    const BORROWED: &str = "balance 1005 limit 9 level 1 frozen 0 kind 2 trend -3 visits 1048575 place 4,5";
+    const UNCHANGED: &str =
+        "balance 1005 limit 50 level 1 frozen 0 kind 2 trend -3 visits 1048575 place 4,5";
+    const WRITTEN: &str =
+        "balance 1005 limit -7 level 1 frozen 1 kind 5 trend -16 visits 1048575 place 4,55";
+    const BORROWED: &str =
+        "balance 1005 limit 9 level 1 frozen 0 kind 2 trend -3 visits 1048575 place 4,5";
     let cases: [(&str, &[&str]); 4] = [
         (
             "borrow_read",

@@ -58,7 +58,10 @@ fn grants_without_functions_are_enough() {
     let rows: Vec<serde_json::Value> = serde_json::from_str(&output.stdout).unwrap();
     let names: Vec<_> = rows.iter().map(|row| row["function"].as_str().unwrap()).collect();
     assert_eq!(names, ["ufunc_borrow_buffer", "ufunc_put_buffer", "ufunc_write_buffer_raw"]);
-    assert_eq!((rows[0]["access"].as_str(), rows[0]["role"].as_str()), (Some("borrow"), Some("acquire")));
+    assert_eq!(
+        (rows[0]["access"].as_str(), rows[0]["role"].as_str()),
+        (Some("borrow"), Some("acquire"))
+    );
     assert_eq!(rows[2]["of"], "buffer.raw");
     assert_eq!(
         rows[2]["signature"],
@@ -71,14 +74,26 @@ fn what_there_is_not_is_named_with_what_is_called_nearly_so() {
     let case = Case::new();
     let borrow = grant("borrow", "struct buffer");
     for (policy, expected) in [
-        (grant("borrow", "struct bufer"), "p.toml:2: the application defines no 'struct bufer'; the nearest name is 'buffer'"),
+        (
+            grant("borrow", "struct bufer"),
+            "p.toml:2: the application defines no 'struct bufer'; the nearest name is 'buffer'",
+        ),
         (grant("borrow", "item"), "the nearest name is 'item_t'"),
         // A typedef's name is no tag.
         (grant("borrow", "struct item_t"), "defines no 'struct item_t'"),
         (grant("borrow", "colour"), "defines no 'colour'"),
-        (borrow.clone() + &grant("write", "buffer.levle"), "p.toml:4: cannot grant writes to buffer.levle: 'buffer' has no member 'levle'; the nearest name is 'level'"),
-        (borrow.clone() + &grant("write", "buffer.position.z"), "'position' has no member 'z'; it has x, y"),
-        (borrow.clone() + &grant("read", "buffer.item->lines"), "the struct has no member 'lines'; it has text, grid, numbers"),
+        (
+            borrow.clone() + &grant("write", "buffer.levle"),
+            "p.toml:4: cannot grant writes to buffer.levle: 'buffer' has no member 'levle'; the nearest name is 'level'",
+        ),
+        (
+            borrow.clone() + &grant("write", "buffer.position.z"),
+            "'position' has no member 'z'; it has x, y",
+        ),
+        (
+            borrow.clone() + &grant("read", "buffer.item->lines"),
+            "the struct has no member 'lines'; it has text, grid, numbers",
+        ),
     ] {
         case.refused(&policy, expected);
     }
@@ -107,14 +122,17 @@ fn what_cannot_be_granted_is_refused_with_the_reason() {
 fn what_no_object_fits_is_refused() {
     let case = Case::new();
     let write = grant("write", "buffer.raw");
-    case.refused(&write, "no extension has a 'buffer' that it could write to");
+    case.refused(&write, "no extension has a 'buffer' to do that with");
     let owned = write.clone() + "of = [\"owned\"]\n";
     case.refused(&(grant("borrow", "buffer") + &owned), "no [[ufunc]] acquires a 'buffer'");
     let borrowed = write + "of = [\"borrowed\"]\n";
     case.refused(&(FUNCTIONS.to_owned() + &borrowed), "there is no [[borrow]] of 'buffer'");
     // Both names would be the same.
     let twice = grant("write", "buffer.position.x") + &grant("write", "buffer.position_x");
-    case.refused(&(FUNCTIONS.to_owned() + &twice), "ufunc_write_buffer_position_x would be there twice");
+    case.refused(
+        &(FUNCTIONS.to_owned() + &twice),
+        "ufunc_write_buffer_position_x would be there twice",
+    );
 }
 
 #[test]

@@ -139,6 +139,17 @@ pub(super) const TABLE: &[Entry] = &[
         }),
     },
     Entry {
+        pattern: "* is not a scalar",
+        stage: Stage::Verification,
+        say: Depending(|case, _| {
+            let callee = case.callee.unwrap_or("the function");
+            (
+                format!("{callee} takes a number here, this is a pointer that the verifier keeps track of"),
+                "pass a number; what borrows takes an address that the probed function was given, not an object that the program has already".into(),
+            )
+        }),
+    },
+    Entry {
         pattern: "R* must be referenced*",
         stage: Stage::Verification,
         say: Depending(|case, _| {

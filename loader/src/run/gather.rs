@@ -16,7 +16,8 @@ use ufunc_hook::site;
 use super::instructions;
 use super::kfuncs::Kfuncs;
 use super::package::{
-    Bytes, Contents, File, Kfunc, Map, MapForm, Meaning, Package, Point, Program, Verdict, Verified, When,
+    Bytes, Contents, File, Kfunc, Map, MapForm, Meaning, Package, Point, Program, Verdict,
+    Verified, When,
 };
 use crate::attach::load::Loaded;
 use crate::attach::plan::{Plan, Planned, Target};

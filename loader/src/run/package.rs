@@ -456,7 +456,11 @@ pub(crate) mod tests {
                 kfuncs: vec![
                     Kfunc { id: 9, module: 1, meaning: Meaning::Ufunc(0) },
                     Kfunc { id: 7, module: 0, meaning: Meaning::Kernel("bpf_x".to_owned()) },
-                    Kfunc { id: 8, module: 1, meaning: Meaning::Access(Access::Borrow { size: 24 }) },
+                    Kfunc {
+                        id: 8,
+                        module: 1,
+                        meaning: Meaning::Access(Access::Borrow { size: 24 }),
+                    },
                     Kfunc { id: 6, module: 1, meaning: Meaning::Access(Access::Put) },
                 ],
                 points: vec![Point {

@@ -78,14 +78,15 @@ impl<'t> Types<'t, '_> {
         if step.arrow != pointer {
             match pointer {
                 true => bail!("'{before}' is a pointer: its member is '{before}->{}'", step.member),
-                false => bail!("'{before}' is no pointer: its member is '{before}.{}'", step.member),
+                false => {
+                    bail!("'{before}' is no pointer: its member is '{before}.{}'", step.member)
+                }
             }
         }
         if pointer {
             let target = self.view.pointee(field.ty);
-            let target = target.with_context(|| {
-                format!("'{before}' points to no struct with a known layout")
-            })?;
+            let target = target
+                .with_context(|| format!("'{before}' points to no struct with a known layout"))?;
             field.follow.push(field.bit_offset / 8);
             (field.ty, field.bit_offset, field.is_const) = (target, 0, false);
         }
@@ -115,7 +116,7 @@ impl<'t> Types<'t, '_> {
         let members = self.members(at, depth)?;
         members.iter().find_map(|member| {
             if member.name == name {
-                let bits = u8::try_from(member.bitfield_size).ok().filter(|bits| *bits > 0);
+                let bits = Some(member.bitfield_size).filter(|bits| *bits > 0);
                 return Some((member.bit_offset, member.ty, bits));
             }
             let inner = self.view.bare(member.ty);
@@ -173,11 +174,11 @@ impl<'t> Types<'t, '_> {
             Some(Type::Enum { size, signed, .. } | Type::Enum64 { size, signed, .. }) => {
                 (*size, *signed, false)
             }
-            Some(Type::Ptr(_)) => bail!(
-                "a pointer, which an extension could make lead anywhere"
-            ),
+            Some(Type::Ptr(_)) => bail!("a pointer, which an extension could make lead anywhere"),
             Some(Type::Float { .. }) => bail!("a floating-point number, which BPF has none of"),
-            Some(Type::Struct(_) | Type::Union(_)) => bail!("a whole struct: name one of its fields"),
+            Some(Type::Struct(_) | Type::Union(_)) => {
+                bail!("a whole struct: name one of its fields")
+            }
             Some(Type::Array { .. }) => bail!("an array"),
             _ => bail!("no number"),
         };
@@ -203,7 +204,9 @@ impl<'t> Types<'t, '_> {
         let mut at = id;
         for _ in 0..MAX_DEPTH {
             at = match self.view.get(at) {
-                Some(Type::Const(target) | Type::Volatile(target) | Type::Restrict(target)) => *target,
+                Some(Type::Const(target) | Type::Volatile(target) | Type::Restrict(target)) => {
+                    *target
+                }
                 Some(Type::Enum { name, .. } | Type::Enum64 { name, .. }) => {
                     return match name.is_empty() {
                         true => "int".to_owned(),

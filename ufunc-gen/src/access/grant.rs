@@ -214,7 +214,10 @@ impl<P: Fn(usize) -> String> Grants<P> {
 fn kinds(of: &[Kind]) -> Result<Kinds> {
     let count = |kind| of.iter().filter(|other| **other == kind).count();
     let (owned, borrowed) = (count(Kind::Owned), count(Kind::Borrowed));
-    ensure!(owned + borrowed > 0, "it is for no objects at all: name \"owned\", \"borrowed\" or both");
+    ensure!(
+        owned + borrowed > 0,
+        "it is for no objects at all: name \"owned\", \"borrowed\" or both"
+    );
     ensure!(owned < 2 && borrowed < 2, "it names a kind of objects twice");
     Ok(Kinds { owned: owned > 0, borrowed: borrowed > 0 })
 }
@@ -270,7 +273,10 @@ mod tests {
         assert_eq!((&borrow.what, borrow.place.as_str()), (&What::Borrow, "p.toml:2"));
         assert_eq!(borrow.object.to_string(), "struct data");
         let What::Write(path, kinds) = &write.what else { panic!("{write:?}") };
-        assert_eq!((path.of(&write.object).as_str(), path.joined()), ("data.pos.x", "pos_x".into()));
+        assert_eq!(
+            (path.of(&write.object).as_str(), path.joined()),
+            ("data.pos.x", "pos_x".into())
+        );
         assert_eq!(*kinds, Some(Kinds { owned: false, borrowed: true }));
         let What::Read(path) = &read.what else { panic!("{read:?}") };
         assert_eq!(path.of(&read.object), "ns__data.inner->deep.b");

@@ -159,7 +159,7 @@ pub(crate) fn resolve_kinds(
 ) -> Result<Kinds> {
     ensure!(
         there.owned || there.borrowed,
-        "no extension has a '{object}' that it could write to: no [[ufunc]] acquires one, and no [[borrow]] gives a view of one"
+        "no extension has a '{object}' to do that with: no [[ufunc]] acquires one, and no [[borrow]] gives a view of one"
     );
     let Some(kinds) = kinds else { return Ok(there) };
     ensure!(

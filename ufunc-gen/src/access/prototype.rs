@@ -52,14 +52,16 @@ impl Prototype {
             }
             Action::Put => (Value::Void, vec![("object", Value::Object)], Access::Put),
             Action::Write(path, _) => {
-                let (bits, value) = writable(types, object, path)
-                    .with_context(|| format!("cannot grant writes to {}", path.of(&accessor.object)))?;
+                let (bits, value) = writable(types, object, path).with_context(|| {
+                    format!("cannot grant writes to {}", path.of(&accessor.object))
+                })?;
                 let params = vec![("object", Value::Object), ("value", value)];
                 (Value::Outcome, params, Access::Write(bits))
             }
             Action::Read(path) => {
-                let (elements, value) = readable(types, object, path)
-                    .with_context(|| format!("cannot grant reads of {}", path.of(&accessor.object)))?;
+                let (elements, value) = readable(types, object, path).with_context(|| {
+                    format!("cannot grant reads of {}", path.of(&accessor.object))
+                })?;
                 let params = vec![("object", Value::Object), ("index", Value::Index)];
                 (value, params, Access::Read(elements))
             }
@@ -73,19 +75,14 @@ impl Prototype {
             Value::Outcome => "int ".to_owned(),
             Value::Field(ty, _) => types.spelled(ty) + " ",
         };
-        let spelled: Vec<_> =
-            params.iter().map(|(name, value)| spell(*value) + name).collect();
+        let spelled: Vec<_> = params.iter().map(|(name, value)| spell(*value) + name).collect();
         let c = format!("{}{}({})", spell(returns), accessor.kfunc, spelled.join(", "));
         Ok(Prototype { returns, params, access, c })
     }
 }
 
 /// Where the number at `path` is, and what is stored there.
-fn writable(
-    types: Types<'_, '_>,
-    object: TypeId,
-    path: &super::Path,
-) -> Result<(Bits, Value)> {
+fn writable(types: Types<'_, '_>, object: TypeId, path: &super::Path) -> Result<(Bits, Value)> {
     let field = types.field(object, path)?;
     let number = match types.number(field.ty) {
         Ok(number) => number,
@@ -98,11 +95,7 @@ fn writable(
 }
 
 /// Where the elements of the array at `path` are, and what one is.
-fn readable(
-    types: Types<'_, '_>,
-    object: TypeId,
-    path: &super::Path,
-) -> Result<(Elements, Value)> {
+fn readable(types: Types<'_, '_>, object: TypeId, path: &super::Path) -> Result<(Elements, Value)> {
     let field = types.field(object, path)?;
     let Some((element, count)) = types.elements(field.ty) else {
         bail!("it is no array: what is at a fixed place extensions read as it stands")

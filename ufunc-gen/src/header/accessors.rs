@@ -43,7 +43,10 @@ pub(super) fn find<'c>(types: &[Type<'_>], accessors: &'c [Accessor]) -> Result<
 }
 
 /// Adds the prototypes of `accessors` to `types`: their names and ids.
-pub(super) fn add<'c>(types: &mut Vec<Type<'_>>, accessors: &[Known<'c>]) -> Vec<(&'c str, TypeId)> {
+pub(super) fn add<'c>(
+    types: &mut Vec<Type<'_>>,
+    accessors: &[Known<'c>],
+) -> Vec<(&'c str, TypeId)> {
     let mut push = |ty: Type<'static>| {
         types.push(ty);
         TypeId(FIRST - 1 + types.len() as u32)
@@ -87,9 +90,9 @@ pub(super) fn comment(known: &Known<'_>, all: &[Known<'_>]) -> String {
         let of_object = |other: &&Known<'_>| {
             other.accessor.action == *action && other.accessor.family() == accessor.family()
         };
-        all.iter().find(of_object).map_or_else(String::new, |known| {
-            format!("{}()", known.accessor.kfunc)
-        })
+        all.iter()
+            .find(of_object)
+            .map_or_else(String::new, |known| format!("{}()", known.accessor.kfunc))
     };
     let terms = match (&accessor.action, &prototype.access) {
         (Action::Borrow, _) => format!(

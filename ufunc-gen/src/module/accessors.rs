@@ -112,7 +112,11 @@ pub(super) fn resolve(
             let kinds = match accessor.action {
                 Action::Borrow | Action::Put => Kinds { owned: false, borrowed: true },
                 Action::Write(_, kinds) => access::resolve_kinds(kinds, there, &accessor.object)?,
-                Action::Read(_) => access::resolve_kinds(None, there, &accessor.object)?,
+                Action::Read(_) => {
+                    access::resolve_kinds(None, there, &accessor.object)?;
+                    // Whatever can be had may be read.
+                    Kinds { owned: true, borrowed: true }
+                }
             };
             Ok(Granted { accessor, prototype, object, kinds })
         };
@@ -168,9 +172,7 @@ impl<'a> Types<'a> {
         let apart = pointers.owned.get(&object).filter(|_| !granted.kinds.borrowed);
         match apart {
             Some(pointer) => *pointer,
-            None => {
-                *pointers.plain.entry(object).or_insert_with(|| self.push(Type::Ptr(object)))
-            }
+            None => *pointers.plain.entry(object).or_insert_with(|| self.push(Type::Ptr(object))),
         }
     }
 

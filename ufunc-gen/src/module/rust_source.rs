@@ -66,8 +66,7 @@ pub(crate) const UFUNCS: &[(&str, &str)] = &[
         metadata.build_id, metadata.build_id
     );
     for kfunc in &module.kfuncs {
-        let _ =
-            writeln!(out, "    (\"{}\", \"{}\"),", kfunc.name, kf::describe(kfunc.flags));
+        let _ = writeln!(out, "    (\"{}\", \"{}\"),", kfunc.name, kf::describe(kfunc.flags));
     }
     out += "];\n\n";
     out

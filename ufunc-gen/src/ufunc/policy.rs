@@ -103,7 +103,7 @@ impl Policy {
     }
 
     /// What it grants beside functions.
-    pub(super) fn grants(&self) -> &[Grant] {
+    pub(crate) fn grants(&self) -> &[Grant] {
         &self.grants
     }
 }

@@ -180,21 +180,21 @@ pub(crate) static KFUNCS: KfuncSet<18> = KfuncSet {
         // ufunc_read_buffer_letters: KF_TRUSTED_ARGS
         KfuncPair { id: 112, flags: 0x10 },
         // ufunc_read_item_t_numbers: KF_TRUSTED_ARGS
-        KfuncPair { id: 121, flags: 0x10 },
+        KfuncPair { id: 122, flags: 0x10 },
         // ufunc_write_buffer_colour: KF_TRUSTED_ARGS
-        KfuncPair { id: 130, flags: 0x10 },
+        KfuncPair { id: 131, flags: 0x10 },
         // ufunc_write_buffer_full: KF_TRUSTED_ARGS
-        KfuncPair { id: 138, flags: 0x10 },
+        KfuncPair { id: 139, flags: 0x10 },
         // ufunc_write_buffer_level: KF_TRUSTED_ARGS
-        KfuncPair { id: 146, flags: 0x10 },
+        KfuncPair { id: 147, flags: 0x10 },
         // ufunc_write_buffer_mask: KF_TRUSTED_ARGS
-        KfuncPair { id: 154, flags: 0x10 },
+        KfuncPair { id: 155, flags: 0x10 },
         // ufunc_write_buffer_port: KF_TRUSTED_ARGS
-        KfuncPair { id: 162, flags: 0x10 },
+        KfuncPair { id: 163, flags: 0x10 },
         // ufunc_write_buffer_position_y: KF_TRUSTED_ARGS
-        KfuncPair { id: 170, flags: 0x10 },
+        KfuncPair { id: 171, flags: 0x10 },
         // ufunc_write_buffer_raw: KF_TRUSTED_ARGS
-        KfuncPair { id: 178, flags: 0x10 },
+        KfuncPair { id: 179, flags: 0x10 },
     ],
 };
 
@@ -225,11 +225,11 @@ static BTF_BASE: BtfSection<10, 8> = BtfSection {
 /// The module's own types.
 #[used]
 #[link_section = ".BTF"]
-static BTF: BtfSection<820, 2212> = BtfSection {
+static BTF: BtfSection<823, 2212> = BtfSection {
     #[rustfmt::skip]
     words: [
         // header
-        0x1eb9f, 0x18, 0x0, 0xcb8, 0xcb8, 0x8a4,
+        0x1eb9f, 0x18, 0x0, 0xcc4, 0xcc4, 0x8a4,
         // [2] PTR
         0x0, 0x2000000, 0x4,
         // [3] INT unsigned int
@@ -472,144 +472,146 @@ static BTF: BtfSection<820, 2212> = BtfSection {
         0x51f, 0x11000000, 0x70, 0xffffffff,
         // [119] DECL_TAG ufunc:source=grants.toml:56
         0x536, 0x11000000, 0x70, 0xffffffff,
-        // [120] FUNC_PROTO
-        0x0, 0xd000002, 0x19, 0x402, 0x4b, 0x43c, 0x3,
-        // [121] FUNC ufunc_read_item_t_numbers
-        0x552, 0xc000001, 0x78,
-        // [122] DECL_TAG bpf_kfunc
-        0x11c, 0x11000000, 0x79, 0xffffffff,
-        // [123] DECL_TAG ufunc:role=plain
-        0x45e, 0x11000000, 0x79, 0xffffffff,
-        // [124] DECL_TAG ufunc:access=read
-        0x46f, 0x11000000, 0x79, 0xffffffff,
-        // [125] DECL_TAG ufunc:of=item_t.numbers
-        0x56c, 0x11000000, 0x79, 0xffffffff,
-        // [126] DECL_TAG ufunc:follow=
-        0x511, 0x11000000, 0x79, 0xffffffff,
-        // [127] DECL_TAG ufunc:elements=24+5*i8
-        0x584, 0x11000000, 0x79, 0xffffffff,
-        // [128] DECL_TAG ufunc:source=grants.toml:62
-        0x59b, 0x11000000, 0x79, 0xffffffff,
-        // [129] FUNC_PROTO
+        // [120] PTR
+        0x0, 0x2000000, 0xe,
+        // [121] FUNC_PROTO
+        0x0, 0xd000002, 0x19, 0x402, 0x78, 0x43c, 0x3,
+        // [122] FUNC ufunc_read_item_t_numbers
+        0x552, 0xc000001, 0x79,
+        // [123] DECL_TAG bpf_kfunc
+        0x11c, 0x11000000, 0x7a, 0xffffffff,
+        // [124] DECL_TAG ufunc:role=plain
+        0x45e, 0x11000000, 0x7a, 0xffffffff,
+        // [125] DECL_TAG ufunc:access=read
+        0x46f, 0x11000000, 0x7a, 0xffffffff,
+        // [126] DECL_TAG ufunc:of=item_t.numbers
+        0x56c, 0x11000000, 0x7a, 0xffffffff,
+        // [127] DECL_TAG ufunc:follow=
+        0x511, 0x11000000, 0x7a, 0xffffffff,
+        // [128] DECL_TAG ufunc:elements=24+5*i8
+        0x584, 0x11000000, 0x7a, 0xffffffff,
+        // [129] DECL_TAG ufunc:source=grants.toml:62
+        0x59b, 0x11000000, 0x7a, 0xffffffff,
+        // [130] FUNC_PROTO
         0x0, 0xd000002, 0x1, 0x402, 0x1b, 0x5b7, 0x7,
-        // [130] FUNC ufunc_write_buffer_colour
-        0x5bd, 0xc000001, 0x81,
-        // [131] DECL_TAG bpf_kfunc
-        0x11c, 0x11000000, 0x82, 0xffffffff,
-        // [132] DECL_TAG ufunc:role=plain
-        0x45e, 0x11000000, 0x82, 0xffffffff,
-        // [133] DECL_TAG ufunc:access=write
-        0x5d7, 0x11000000, 0x82, 0xffffffff,
-        // [134] DECL_TAG ufunc:of=buffer.colour
-        0x5ea, 0x11000000, 0x82, 0xffffffff,
-        // [135] DECL_TAG ufunc:bits=64+32
-        0x601, 0x11000000, 0x82, 0xffffffff,
-        // [136] DECL_TAG ufunc:source=grants.toml:48
-        0x612, 0x11000000, 0x82, 0xffffffff,
-        // [137] FUNC_PROTO
+        // [131] FUNC ufunc_write_buffer_colour
+        0x5bd, 0xc000001, 0x82,
+        // [132] DECL_TAG bpf_kfunc
+        0x11c, 0x11000000, 0x83, 0xffffffff,
+        // [133] DECL_TAG ufunc:role=plain
+        0x45e, 0x11000000, 0x83, 0xffffffff,
+        // [134] DECL_TAG ufunc:access=write
+        0x5d7, 0x11000000, 0x83, 0xffffffff,
+        // [135] DECL_TAG ufunc:of=buffer.colour
+        0x5ea, 0x11000000, 0x83, 0xffffffff,
+        // [136] DECL_TAG ufunc:bits=64+32
+        0x601, 0x11000000, 0x83, 0xffffffff,
+        // [137] DECL_TAG ufunc:source=grants.toml:48
+        0x612, 0x11000000, 0x83, 0xffffffff,
+        // [138] FUNC_PROTO
         0x0, 0xd000002, 0x1, 0x402, 0x3f, 0x5b7, 0x8,
-        // [138] FUNC ufunc_write_buffer_full
-        0x62e, 0xc000001, 0x89,
-        // [139] DECL_TAG bpf_kfunc
-        0x11c, 0x11000000, 0x8a, 0xffffffff,
-        // [140] DECL_TAG ufunc:role=plain
-        0x45e, 0x11000000, 0x8a, 0xffffffff,
-        // [141] DECL_TAG ufunc:access=write
-        0x5d7, 0x11000000, 0x8a, 0xffffffff,
-        // [142] DECL_TAG ufunc:of=buffer.full
-        0x646, 0x11000000, 0x8a, 0xffffffff,
-        // [143] DECL_TAG ufunc:bits=96+1 bool
-        0x65b, 0x11000000, 0x8a, 0xffffffff,
-        // [144] DECL_TAG ufunc:source=grants.toml:35
-        0x670, 0x11000000, 0x8a, 0xffffffff,
-        // [145] FUNC_PROTO
+        // [139] FUNC ufunc_write_buffer_full
+        0x62e, 0xc000001, 0x8a,
+        // [140] DECL_TAG bpf_kfunc
+        0x11c, 0x11000000, 0x8b, 0xffffffff,
+        // [141] DECL_TAG ufunc:role=plain
+        0x45e, 0x11000000, 0x8b, 0xffffffff,
+        // [142] DECL_TAG ufunc:access=write
+        0x5d7, 0x11000000, 0x8b, 0xffffffff,
+        // [143] DECL_TAG ufunc:of=buffer.full
+        0x646, 0x11000000, 0x8b, 0xffffffff,
+        // [144] DECL_TAG ufunc:bits=96+1 bool
+        0x65b, 0x11000000, 0x8b, 0xffffffff,
+        // [145] DECL_TAG ufunc:source=grants.toml:35
+        0x670, 0x11000000, 0x8b, 0xffffffff,
+        // [146] FUNC_PROTO
         0x0, 0xd000002, 0x1, 0x402, 0x65, 0x5b7, 0xa,
-        // [146] FUNC ufunc_write_buffer_level
-        0x68c, 0xc000001, 0x91,
-        // [147] DECL_TAG bpf_kfunc
-        0x11c, 0x11000000, 0x92, 0xffffffff,
-        // [148] DECL_TAG ufunc:role=plain
-        0x45e, 0x11000000, 0x92, 0xffffffff,
-        // [149] DECL_TAG ufunc:access=write
-        0x5d7, 0x11000000, 0x92, 0xffffffff,
-        // [150] DECL_TAG ufunc:of=buffer.level
-        0x6a5, 0x11000000, 0x92, 0xffffffff,
-        // [151] DECL_TAG ufunc:bits=168+8
-        0x6bb, 0x11000000, 0x92, 0xffffffff,
-        // [152] DECL_TAG ufunc:source=grants.toml:52
-        0x6cc, 0x11000000, 0x92, 0xffffffff,
-        // [153] FUNC_PROTO
+        // [147] FUNC ufunc_write_buffer_level
+        0x68c, 0xc000001, 0x92,
+        // [148] DECL_TAG bpf_kfunc
+        0x11c, 0x11000000, 0x93, 0xffffffff,
+        // [149] DECL_TAG ufunc:role=plain
+        0x45e, 0x11000000, 0x93, 0xffffffff,
+        // [150] DECL_TAG ufunc:access=write
+        0x5d7, 0x11000000, 0x93, 0xffffffff,
+        // [151] DECL_TAG ufunc:of=buffer.level
+        0x6a5, 0x11000000, 0x93, 0xffffffff,
+        // [152] DECL_TAG ufunc:bits=168+8
+        0x6bb, 0x11000000, 0x93, 0xffffffff,
+        // [153] DECL_TAG ufunc:source=grants.toml:52
+        0x6cc, 0x11000000, 0x93, 0xffffffff,
+        // [154] FUNC_PROTO
         0x0, 0xd000002, 0x1, 0x402, 0x65, 0x5b7, 0x9,
-        // [154] FUNC ufunc_write_buffer_mask
-        0x6e8, 0xc000001, 0x99,
-        // [155] DECL_TAG bpf_kfunc
-        0x11c, 0x11000000, 0x9a, 0xffffffff,
-        // [156] DECL_TAG ufunc:role=plain
-        0x45e, 0x11000000, 0x9a, 0xffffffff,
-        // [157] DECL_TAG ufunc:access=write
-        0x5d7, 0x11000000, 0x9a, 0xffffffff,
-        // [158] DECL_TAG ufunc:of=buffer.mask
-        0x700, 0x11000000, 0x9a, 0xffffffff,
-        // [159] DECL_TAG ufunc:bits=128+35
-        0x715, 0x11000000, 0x9a, 0xffffffff,
-        // [160] DECL_TAG ufunc:source=grants.toml:28
-        0x727, 0x11000000, 0x9a, 0xffffffff,
-        // [161] FUNC_PROTO
+        // [155] FUNC ufunc_write_buffer_mask
+        0x6e8, 0xc000001, 0x9a,
+        // [156] DECL_TAG bpf_kfunc
+        0x11c, 0x11000000, 0x9b, 0xffffffff,
+        // [157] DECL_TAG ufunc:role=plain
+        0x45e, 0x11000000, 0x9b, 0xffffffff,
+        // [158] DECL_TAG ufunc:access=write
+        0x5d7, 0x11000000, 0x9b, 0xffffffff,
+        // [159] DECL_TAG ufunc:of=buffer.mask
+        0x700, 0x11000000, 0x9b, 0xffffffff,
+        // [160] DECL_TAG ufunc:bits=128+35
+        0x715, 0x11000000, 0x9b, 0xffffffff,
+        // [161] DECL_TAG ufunc:source=grants.toml:28
+        0x727, 0x11000000, 0x9b, 0xffffffff,
+        // [162] FUNC_PROTO
         0x0, 0xd000002, 0x1, 0x402, 0x3f, 0x5b7, 0xb,
-        // [162] FUNC ufunc_write_buffer_port
-        0x743, 0xc000001, 0xa1,
-        // [163] DECL_TAG bpf_kfunc
-        0x11c, 0x11000000, 0xa2, 0xffffffff,
-        // [164] DECL_TAG ufunc:role=plain
-        0x45e, 0x11000000, 0xa2, 0xffffffff,
-        // [165] DECL_TAG ufunc:access=write
-        0x5d7, 0x11000000, 0xa2, 0xffffffff,
-        // [166] DECL_TAG ufunc:of=buffer.port
-        0x75b, 0x11000000, 0xa2, 0xffffffff,
-        // [167] DECL_TAG ufunc:bits=176+16
-        0x770, 0x11000000, 0xa2, 0xffffffff,
-        // [168] DECL_TAG ufunc:source=grants.toml:39
-        0x782, 0x11000000, 0xa2, 0xffffffff,
-        // [169] FUNC_PROTO
+        // [163] FUNC ufunc_write_buffer_port
+        0x743, 0xc000001, 0xa2,
+        // [164] DECL_TAG bpf_kfunc
+        0x11c, 0x11000000, 0xa3, 0xffffffff,
+        // [165] DECL_TAG ufunc:role=plain
+        0x45e, 0x11000000, 0xa3, 0xffffffff,
+        // [166] DECL_TAG ufunc:access=write
+        0x5d7, 0x11000000, 0xa3, 0xffffffff,
+        // [167] DECL_TAG ufunc:of=buffer.port
+        0x75b, 0x11000000, 0xa3, 0xffffffff,
+        // [168] DECL_TAG ufunc:bits=176+16
+        0x770, 0x11000000, 0xa3, 0xffffffff,
+        // [169] DECL_TAG ufunc:source=grants.toml:39
+        0x782, 0x11000000, 0xa3, 0xffffffff,
+        // [170] FUNC_PROTO
         0x0, 0xd000002, 0x1, 0x402, 0x1b, 0x5b7, 0x1,
-        // [170] FUNC ufunc_write_buffer_position_y
-        0x79e, 0xc000001, 0xa9,
-        // [171] DECL_TAG bpf_kfunc
-        0x11c, 0x11000000, 0xaa, 0xffffffff,
-        // [172] DECL_TAG ufunc:role=plain
-        0x45e, 0x11000000, 0xaa, 0xffffffff,
-        // [173] DECL_TAG ufunc:access=write
-        0x5d7, 0x11000000, 0xaa, 0xffffffff,
-        // [174] DECL_TAG ufunc:of=buffer.position.y
-        0x7bc, 0x11000000, 0xaa, 0xffffffff,
-        // [175] DECL_TAG ufunc:bits=32+32
-        0x7d7, 0x11000000, 0xaa, 0xffffffff,
-        // [176] DECL_TAG ufunc:source=grants.toml:44
-        0x7e8, 0x11000000, 0xaa, 0xffffffff,
-        // [177] FUNC_PROTO
+        // [171] FUNC ufunc_write_buffer_position_y
+        0x79e, 0xc000001, 0xaa,
+        // [172] DECL_TAG bpf_kfunc
+        0x11c, 0x11000000, 0xab, 0xffffffff,
+        // [173] DECL_TAG ufunc:role=plain
+        0x45e, 0x11000000, 0xab, 0xffffffff,
+        // [174] DECL_TAG ufunc:access=write
+        0x5d7, 0x11000000, 0xab, 0xffffffff,
+        // [175] DECL_TAG ufunc:of=buffer.position.y
+        0x7bc, 0x11000000, 0xab, 0xffffffff,
+        // [176] DECL_TAG ufunc:bits=32+32
+        0x7d7, 0x11000000, 0xab, 0xffffffff,
+        // [177] DECL_TAG ufunc:source=grants.toml:44
+        0x7e8, 0x11000000, 0xab, 0xffffffff,
+        // [178] FUNC_PROTO
         0x0, 0xd000002, 0x1, 0x402, 0x65, 0x5b7, 0x3,
-        // [178] FUNC ufunc_write_buffer_raw
-        0x804, 0xc000001, 0xb1,
-        // [179] DECL_TAG bpf_kfunc
-        0x11c, 0x11000000, 0xb2, 0xffffffff,
-        // [180] DECL_TAG ufunc:role=plain
-        0x45e, 0x11000000, 0xb2, 0xffffffff,
-        // [181] DECL_TAG ufunc:access=write
-        0x5d7, 0x11000000, 0xb2, 0xffffffff,
-        // [182] DECL_TAG ufunc:of=buffer.raw
-        0x81b, 0x11000000, 0xb2, 0xffffffff,
-        // [183] DECL_TAG ufunc:bits=192+32
-        0x82f, 0x11000000, 0xb2, 0xffffffff,
-        // [184] DECL_TAG ufunc:source=grants.toml:31
-        0x841, 0x11000000, 0xb2, 0xffffffff,
-        // [185] STRUCT ufunc_module
+        // [179] FUNC ufunc_write_buffer_raw
+        0x804, 0xc000001, 0xb2,
+        // [180] DECL_TAG bpf_kfunc
+        0x11c, 0x11000000, 0xb3, 0xffffffff,
+        // [181] DECL_TAG ufunc:role=plain
+        0x45e, 0x11000000, 0xb3, 0xffffffff,
+        // [182] DECL_TAG ufunc:access=write
+        0x5d7, 0x11000000, 0xb3, 0xffffffff,
+        // [183] DECL_TAG ufunc:of=buffer.raw
+        0x81b, 0x11000000, 0xb3, 0xffffffff,
+        // [184] DECL_TAG ufunc:bits=192+32
+        0x82f, 0x11000000, 0xb3, 0xffffffff,
+        // [185] DECL_TAG ufunc:source=grants.toml:31
+        0x841, 0x11000000, 0xb3, 0xffffffff,
+        // [186] STRUCT ufunc_module
         0x85d, 0x4000000, 0x0,
-        // [186] DECL_TAG ufunc:format=1
-        0x86a, 0x11000000, 0xb9, 0xffffffff,
-        // [187] DECL_TAG ufunc:host=grants
-        0x879, 0x11000000, 0xb9, 0xffffffff,
-        // [188] DECL_TAG ufunc:build-id=0b8a54769f27b2ba
-        0x88b, 0x11000000, 0xb9, 0xffffffff,
+        // [187] DECL_TAG ufunc:format=1
+        0x86a, 0x11000000, 0xba, 0xffffffff,
+        // [188] DECL_TAG ufunc:host=grants
+        0x879, 0x11000000, 0xba, 0xffffffff,
+        // [189] DECL_TAG ufunc:build-id=0b8a54769f27b2ba
+        0x88b, 0x11000000, 0xba, 0xffffffff,
     ],
     strings: *b"\
         unsigned int\0\

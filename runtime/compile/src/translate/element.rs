@@ -2,8 +2,8 @@
 //! Elements of the host's arrays, at indices that nobody knew when the program was verified.
 
 use anyhow::{Result, ensure};
-use cranelift_codegen::ir::{InstBuilder as _, types};
 use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder as _, types};
 
 use super::Translator;
 use crate::target::{Element, Target};

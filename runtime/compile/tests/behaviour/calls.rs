@@ -558,27 +558,18 @@ fn what_a_program_calls_first_changes_no_register() {
     assert_eq!(NOTED.take(), [[9, 0, 0], [9, 0, 0]]);
 }
 
-/// An array two pointers away from an object.
-struct Chain {
-    _number: u64,
-    next: *const Link,
-}
-
-struct Link {
-    array: *const [i16; 4],
-}
-
 #[test]
 fn elements_of_the_hosts_arrays_are_found_and_none_beyond() {
     let array = [0x7fff_i16, -1, -2, 3];
-    let link = Link { array: &raw const array };
-    let chain = Chain { _number: 5, next: &raw const link };
+    // The array is two pointers away from the object.
+    let link = (&raw const array).expose_provenance() as u64;
+    let chain = [5, (&raw const link).expose_provenance() as u64];
     let element = Element { follow: vec![8, 0], offset: 2, count: 3, bytes: 2, signed: true };
     let read = |element: &Element, object: u64, index: u64| {
         let world = World::default().bind(KFUNC, Binding::Element(element.clone()), 0);
         world.run(&[call_kfunc(7), exit()], [object, index, 3, 4, 5])
     };
-    let object = (&raw const chain).addr() as u64;
+    let object = (&raw const chain).expose_provenance() as u64;
     // Of an index only the lower half counts.
     for (index, expected) in [(0, -1), (1, -2), (2, 3), (3, 0), (u64::from(u32::MAX), 0)] {
         for above in [0, 7 << 32] {
@@ -589,7 +580,7 @@ fn elements_of_the_hosts_arrays_are_found_and_none_beyond() {
     assert_eq!(read(&unsigned, object, 0), 0xffff);
     let here = Element { follow: Vec::new(), offset: 0, count: 2, bytes: 8, signed: false };
     assert_eq!(read(&here, object, 0), 5);
-    assert_eq!(read(&here, object, 1), (&raw const link).addr() as u64);
+    assert_eq!(read(&here, object, 1), chain[1]);
     let world = World::default().bind(KFUNC, Binding::Element(element), 0);
     let code = world.compile(&[call_kfunc(7), exit()]).unwrap();
     // Two pointers and the element; all may be anywhere, and no function is called.
