@@ -117,7 +117,7 @@ fn module(host: &Host<'_>, sections: &DebugSections<'_>, split: &SplitFiles) -> 
     let debug = debug_info(sections, split)?;
     let choice = Choice { infer: true, ..Choice::default() };
     let chosen = ufunc::choose(host, &host.functions(), &debug, &choice)?;
-    rust_source::write(&Module::new(host, &debug, chosen.ufuncs)?).map(drop)
+    rust_source::write(&Module::new(host, &debug, chosen.ufuncs, chosen.accessors)?).map(drop)
 }
 
 fn debug_info<'a>(sections: &'a DebugSections<'_>, split: &'a SplitFiles) -> Result<DebugInfo<'a>> {

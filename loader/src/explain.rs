@@ -227,14 +227,13 @@ mod tests {
     use crate::verifier_log::VerifierLog;
     use std::fs;
     use std::path::Path;
-    use ufunc_gen::metadata::{BuildId, ModuleMetadata, UfuncMetadata};
+    use ufunc_gen::metadata::{BuildId, ModuleMetadata, Target, UfuncMetadata};
 
     fn module() -> LoadedModule {
         let ufunc = |kfunc: &str, role| UfuncMetadata {
             kfunc: kfunc.to_owned(),
             role,
-            symbol: kfunc.to_owned(),
-            address: 0,
+            target: Target::Function { symbol: kfunc.to_owned(), address: 0 },
             family: Some("data".to_owned()),
             source: None,
             arguments: Vec::new(),

@@ -445,7 +445,7 @@ mod tests {
     use super::*;
     use ufunc_gen::btf::encode::Encoded;
     use ufunc_gen::btf::{Composite, Linkage, Name, TypeId};
-    use ufunc_gen::metadata::BuildId;
+    use ufunc_gen::metadata::{BuildId, Target};
 
     const OTHER_BUILD: &[u8] = &[0xab; 20];
 
@@ -467,8 +467,7 @@ mod tests {
         UfuncMetadata {
             kfunc: name.to_owned(),
             role,
-            symbol: name.to_owned(),
-            address: 0x1000,
+            target: Target::Function { symbol: name.to_owned(), address: 0x1000 },
             family: Some(family.to_owned()),
             source: None,
             arguments: Vec::new(),

@@ -16,8 +16,8 @@ use libtest_mimic::{Arguments, Trial};
 use ufunc_tests::{Program, Setup, attached, pinned, running, verdict};
 
 /// What is in the source of a program that calls ufuncs.
-const CALLS_UFUNCS: [&str; 4] =
-    ["my_alloc_data(", "my_free_data(", "#include \"annotated.h\"", "#include \"guestbook.h\""];
+const CALLS_UFUNCS: [&str; 5] =
+    ["my_alloc_data(", "my_free_data(", "\"annotated.h\"", "\"granted.h\"", "\"guestbook.h\""];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

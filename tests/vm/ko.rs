@@ -59,8 +59,8 @@ fn make(app: &Path, name: &str, change: impl FnOnce(&mut Kernel)) -> Result<Vec<
     let split = SplitFiles::find(&host, &files, &search, &sections)?;
     let debug = DebugInfo::new(&sections, &split)?;
     let choice = Choice { infer: true, ..Choice::default() };
-    let ufuncs = ufunc::choose(&host, &files.functions(&host)?, &debug, &choice)?.ufuncs;
-    let module = module::Module::new(&host, &debug, ufuncs)?;
+    let chosen = ufunc::choose(&host, &files.functions(&host)?, &debug, &choice)?;
+    let module = module::Module::new(&host, &debug, chosen.ufuncs, chosen.accessors)?;
     let (mut kernel, _) = Kernel::running()?;
     change(&mut kernel);
     object::build(&module, &kernel, name)

@@ -39,7 +39,50 @@ pub(crate) fn trials(maker: Maker) -> Vec<Trial> {
         arguments_of_every_kind()?;
         module.unload()
     }));
+    trials.push(trial("run::granted fields are read and written", move || {
+        let module = maker.load("granted")?;
+        granted_fields_are_read_and_written()?;
+        module.unload()
+    }));
     trials
+}
+
+/// What `bpf/` does to the accounts of the host `granted`, and that a bundle of it needs no module.
+fn granted_fields_are_read_and_written() -> Result<()> {
+    const UNCHANGED: &str =
+        "balance 1005 limit 50 level 1 frozen 0 kind 2 trend -3 visits 1048575 place 4,5";
+    const WRITTEN: &str =
+        "balance 1005 limit -7 level 1 frozen 1 kind 5 trend -16 visits 1048575 place 4,55";
+    const BORROWED: &str =
+        "balance 1005 limit 9 level 1 frozen 0 kind 2 trend -3 visits 1048575 place 4,5";
+    let cases: [(&str, &[&str]); 4] = [
+        (
+            "borrow_read",
+            &["balance 1000 limit 50 trend -3", "last amount 30 receipt 7 t", UNCHANGED],
+        ),
+        ("read_element", &["sum 20 text rt end 0", UNCHANGED]),
+        ("write_granted", &["own balance 1099511627776 limit 70", WRITTEN]),
+        ("borrow_nothing", &["there: 1 nowhere: 0 0 0 0", BORROWED]),
+    ];
+    let app = "examples/granted";
+    for (program, expected) in cases {
+        let object = format!("bpf/{program}.bpf.o");
+        let bundle = std::env::temp_dir().join(format!("{program}.ufb"));
+        let bundle = bundle.to_string_lossy();
+        let output = loader(["bundle", &object, "--app", app, "-o", &bundle])?;
+        ensure!(output.status.success(), "{}", text(&output.stderr));
+        let judged = ["run", &object, "--app", app, "--", "1"];
+        let bundled = ["run", "--bundle", &bundle, "--app", app, "--", "1"];
+        for arguments in [&judged[..], &bundled] {
+            let output = loader(arguments.iter())?;
+            let (printed, errors) = (text(&output.stdout), text(&output.stderr));
+            ensure!(output.status.success(), "{}: {printed}{errors}", output.status);
+            for text in expected {
+                ensure!(printed.contains(text), "{program}: {text:?} is not in: {printed}{errors}");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An extension calls a function of the host that leaves by longjmp, a hundred times, each time with

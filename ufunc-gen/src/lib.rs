@@ -10,6 +10,7 @@
 //! 1. [`elf::HostFile`] maps the application, [`elf::Host`] reads its headers.
 //! 2. [`debugfile::DebugFiles`] finds its debug information, [`dwarf::DebugInfo`] reads it.
 //! 3. [`ufunc::choose`] decides what is lent: by a policy, by annotations, or by inference.
+//!    A policy may also grant [`access`] to the application's objects themselves.
 //! 4. [`module::Module`] is what the kernel is told: types, kfuncs, metadata.
 //! 5. [`module::rust_source::write`] is the module's source; [`module::object::build`] makes the
 //!    module at once, without a compiler, for one [`module::object::Kernel`].
@@ -24,6 +25,7 @@
 //! both for just the types that one extension names. [`header`] writes them, and the ufuncs, as C.
 //! [`metadata`] is what the module says of itself, which `loader` reads back from a loaded one.
 
+pub mod access;
 pub mod btf;
 pub mod debugfile;
 pub mod dwarf;

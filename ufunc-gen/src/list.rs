@@ -7,8 +7,8 @@ use anyhow::Result;
 use serde::Serialize;
 use ufunc_gen::kernel::kf;
 use ufunc_gen::metadata::{Argument, Role};
-use ufunc_gen::module::{Kfunc, Module};
-use ufunc_gen::ufunc::{Origin, Ufunc};
+use ufunc_gen::module::{Kfunc, Module, StandsFor};
+use ufunc_gen::ufunc::Origin;
 
 /// The table's head. The signatures, which are long, come last, where they widen no other row.
 const HEAD: [&str; 6] = ["FUNCTION", "FLAGS", "FAMILY", "FROM", "SOURCE", "SIGNATURE"];
@@ -18,8 +18,12 @@ const HEAD: [&str; 6] = ["FUNCTION", "FLAGS", "FAMILY", "FROM", "SOURCE", "SIGNA
 struct Row<'u> {
     /// Name of the kfunc.
     function: &'u str,
-    /// Symbol of the application's function.
-    symbol: &'u str,
+    /// Symbol of the application's function; of an access there is none.
+    symbol: Option<&'u str>,
+    /// `borrow`, `put`, `write` or `read`, for what no function of the application is behind.
+    access: Option<&'static str>,
+    /// The struct or field that this is granted to.
+    of: Option<String>,
     role: Role,
     /// `KF_*` names.
     flags: String,
@@ -27,7 +31,7 @@ struct Row<'u> {
     signature: &'u str,
     /// What the arguments are, in their order, if the types do not tell all of them.
     arguments: &'u [Argument],
-    family: Option<&'u str>,
+    family: Option<String>,
     /// `policy`, `annotation` or `inferred`.
     origin: &'static str,
     /// The policy's line, or why the function was inferred.
@@ -39,7 +43,7 @@ struct Row<'u> {
 /// The table of what `module` lends, or an array as JSON.
 pub(crate) fn table(module: &Module<'_>, json: bool) -> Result<String> {
     if json {
-        let rows: Vec<_> = module.kfuncs.iter().map(|kfunc| row(&kfunc.ufunc)).collect();
+        let rows: Vec<_> = module.kfuncs.iter().map(row).collect();
         return Ok(serde_json::to_string_pretty(&rows)? + "\n");
     }
     let mut cells = vec![HEAD.map(str::to_owned)];
@@ -65,25 +69,45 @@ fn align<const N: usize>(cells: &[[String; N]]) -> String {
 }
 
 fn row_cells(kfunc: &Kfunc<'_>) -> [String; HEAD.len()] {
-    let ufunc = &kfunc.ufunc;
     [
-        ufunc.kfunc.clone(),
+        kfunc.name.clone(),
         short_flags(kfunc.flags),
-        ufunc.family.clone().unwrap_or_else(|| "-".to_owned()),
-        short_origin(&ufunc.origin),
-        source(ufunc).unwrap_or_else(|| "-".to_owned()),
-        signature(ufunc),
+        family(kfunc).unwrap_or_else(|| "-".to_owned()),
+        short_origin(&origin(kfunc)),
+        source(kfunc).unwrap_or_else(|| "-".to_owned()),
+        signature(kfunc),
     ]
 }
 
 /// As C declares it, and what the arguments are.
-fn signature(ufunc: &Ufunc<'_>) -> String {
-    let told = ufunc.signature.told_arguments().iter();
-    let told: Vec<_> =
-        told.filter(|argument| argument.kind.is_some()).map(ToString::to_string).collect();
+fn signature(kfunc: &Kfunc<'_>) -> String {
+    let told = arguments(kfunc).iter().filter(|argument| argument.kind.is_some());
+    let told: Vec<_> = told.map(ToString::to_string).collect();
     match told.as_slice() {
-        [] => ufunc.signature.c.clone(),
-        told => format!("{}  [{}]", ufunc.signature.c, told.join(", ")),
+        [] => kfunc.c().to_owned(),
+        told => format!("{}  [{}]", kfunc.c(), told.join(", ")),
+    }
+}
+
+/// What the application's function takes, if the types do not tell all of it.
+fn arguments<'u>(kfunc: &'u Kfunc<'_>) -> &'u [Argument] {
+    match &kfunc.stands_for {
+        StandsFor::Function(ufunc) => ufunc.signature.told_arguments(),
+        StandsFor::Access(_) => &[],
+    }
+}
+
+fn family(kfunc: &Kfunc<'_>) -> Option<String> {
+    match &kfunc.stands_for {
+        StandsFor::Function(ufunc) => ufunc.family.clone(),
+        StandsFor::Access(granted) => granted.accessor.family(),
+    }
+}
+
+fn origin(kfunc: &Kfunc<'_>) -> Origin {
+    match &kfunc.stands_for {
+        StandsFor::Function(ufunc) => ufunc.origin.clone(),
+        StandsFor::Access(granted) => Origin::Policy(granted.accessor.place.clone()),
     }
 }
 
@@ -100,28 +124,39 @@ fn short_origin(origin: &Origin) -> String {
     }
 }
 
-fn source(ufunc: &Ufunc<'_>) -> Option<String> {
-    let source = ufunc.function.source.as_ref()?;
-    Some(source.short().escape_debug().to_string())
+/// Of a function only: where the policy is that grants an access is its origin.
+fn source(kfunc: &Kfunc<'_>) -> Option<String> {
+    match kfunc.stands_for {
+        StandsFor::Function(_) => Some(kfunc.source()?.escape_debug().to_string()),
+        StandsFor::Access(_) => None,
+    }
 }
 
-fn row<'u>(ufunc: &'u Ufunc<'_>) -> Row<'u> {
-    let (origin, reason) = match &ufunc.origin {
-        Origin::Policy(place) => ("policy", Some(place.clone())),
+fn row<'u>(kfunc: &'u Kfunc<'_>) -> Row<'u> {
+    let (origin, reason) = match origin(kfunc) {
+        Origin::Policy(place) => ("policy", Some(place)),
         Origin::Annotation => ("annotation", None),
         Origin::Inferred(verbs) => ("inferred", Some(verbs.reason())),
     };
+    let (symbol, access, of) = match &kfunc.stands_for {
+        StandsFor::Function(ufunc) => (Some(ufunc.function.symbol()), None, None),
+        StandsFor::Access(granted) => {
+            (None, Some(granted.access().name()), Some(granted.accessor.subject()))
+        }
+    };
     Row {
-        function: &ufunc.kfunc,
-        symbol: ufunc.function.symbol(),
-        role: ufunc.role,
-        flags: kf::describe(ufunc.flags()),
-        signature: &ufunc.signature.c,
-        arguments: ufunc.signature.told_arguments(),
-        family: ufunc.family.as_deref(),
+        function: &kfunc.name,
+        symbol,
+        access,
+        of,
+        role: kfunc.role(),
+        flags: kf::describe(kfunc.flags),
+        signature: kfunc.c(),
+        arguments: arguments(kfunc),
+        family: family(kfunc),
         origin,
         reason,
-        source: source(ufunc),
+        source: source(kfunc),
     }
 }
 

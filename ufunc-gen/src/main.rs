@@ -85,9 +85,11 @@ fn with_module<T>(
 ) -> Result<T> {
     with_chosen(args, |host, debug, chosen| {
         tell(&chosen, args.verbose, purpose == Purpose::Table);
-        let names: Vec<_> = chosen.ufuncs.iter().map(|ufunc| ufunc.kfunc.clone()).collect();
+        let functions = chosen.ufuncs.iter().map(|ufunc| ufunc.kfunc.clone());
+        let accessors = chosen.accessors.iter().map(|accessor| accessor.kfunc.clone());
+        let names: Vec<_> = functions.chain(accessors).collect();
         let (module, names) = both(
-            || Module::new(host, debug, chosen.ufuncs),
+            || Module::new(host, debug, chosen.ufuncs, chosen.accessors),
             || match purpose {
                 Purpose::Object => Ok(()),
                 Purpose::Table | Purpose::Source => check_names(args, &names),

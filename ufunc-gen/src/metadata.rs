@@ -19,7 +19,15 @@
 //! FUNC log_line
 //!   …
 //!   DECL_TAG ufunc:arguments=level,message:string
+//! FUNC ufunc_write_data_a        one that no function of the application is behind
+//!   DECL_TAG ufunc:role=plain
+//!   DECL_TAG ufunc:access=write
+//!   DECL_TAG ufunc:of=data.a
+//!   DECL_TAG ufunc:bits=0+32
+//!   DECL_TAG ufunc:source=app.toml:9
 //! ```
+
+mod access;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +37,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::btf::decode::Btf;
 use crate::btf::{Type, TypeId};
+
+pub use access::{Access, Bits, Elements};
 
 /// Name of the empty struct that carries the module's own tags.
 pub const MODULE_STRUCT: &str = "ufunc_module";
@@ -185,16 +195,33 @@ pub struct UfuncMetadata {
     pub kfunc: String,
     /// What it does.
     pub role: Role,
-    /// Symbol of the application's function.
-    pub symbol: String,
-    /// Address of that function in the application's ELF (before relocation).
-    pub address: u64,
+    /// What it stands for.
+    pub target: Target,
     /// Acquire and release functions of one family belong together.
     pub family: Option<String>,
-    /// `file:line` of the application's declaration.
+    /// `file:line` of the application's declaration, or of the policy.
     pub source: Option<String>,
     /// What the application's function takes, if the types do not tell all of it.
     pub arguments: Vec<Argument>,
+}
+
+/// What a pseudo kfunc stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A function of the application.
+    Function {
+        /// Its symbol.
+        symbol: String,
+        /// Where it is in the application's ELF (before relocation).
+        address: u64,
+    },
+    /// The application's memory itself.
+    Access {
+        /// What may be done there.
+        access: Access,
+        /// The struct or the field that was granted, as `data.a`.
+        of: String,
+    },
 }
 
 /// A generated module as it describes itself.
@@ -271,11 +298,16 @@ impl ModuleMetadata {
 impl UfuncMetadata {
     /// The values of the tags on the function.
     pub fn tags(&self) -> Vec<String> {
-        let mut tags = vec![
-            tag("role", self.role.name()),
-            tag("symbol", &self.symbol),
-            tag("address", format!("{:#x}", self.address)),
-        ];
+        let mut tags = vec![tag("role", self.role.name())];
+        match &self.target {
+            Target::Function { symbol, address } => {
+                tags.extend([tag("symbol", symbol), tag("address", format!("{address:#x}"))]);
+            }
+            Target::Access { access, of } => {
+                tags.extend([tag("access", access.name()), tag("of", of)]);
+                tags.extend(access.values().into_iter().map(|(key, value)| tag(key, value)));
+            }
+        }
         tags.extend(self.family.as_ref().map(|family| tag("family", family)));
         tags.extend(self.source.as_ref().map(|source| tag("source", source)));
         if !self.arguments.is_empty() {
@@ -288,18 +320,19 @@ impl UfuncMetadata {
     fn read(kfunc: String, mut tags: Tags) -> Result<Self> {
         let mut read = || -> Result<Self> {
             let role = tags.take("role")?;
-            let address = tags.take("address")?;
             let Some(role) = Role::from_name(&role) else {
                 bail!("tag ufunc:role has the unknown value {role:?}")
             };
-            let address = address
-                .strip_prefix("0x")
-                .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-                .with_context(|| format!("tag ufunc:address has the bad value {address:?}"))?;
+            let target = match tags.0.remove("access") {
+                None => tags.function()?,
+                Some(name) => Target::Access {
+                    access: Access::read(&name, |key| tags.take(key))?,
+                    of: tags.take("of")?,
+                },
+            };
             Ok(UfuncMetadata {
                 role,
-                address,
-                symbol: tags.take("symbol")?,
+                target,
                 family: tags.0.remove("family"),
                 source: tags.0.remove("source"),
                 arguments: tags.arguments()?,
@@ -325,6 +358,16 @@ impl Tags {
         let Some(text) = self.0.remove("arguments") else { return Ok(Vec::new()) };
         let read = text.split(',').map(Argument::read).collect::<Option<_>>();
         read.with_context(|| format!("tag {PREFIX}arguments has the bad value {text:?}"))
+    }
+
+    /// The function of the application that they tell of.
+    fn function(&mut self) -> Result<Target> {
+        let address = self.take("address")?;
+        let address = address
+            .strip_prefix("0x")
+            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+            .with_context(|| format!("tag ufunc:address has the bad value {address:?}"))?;
+        Ok(Target::Function { symbol: self.take("symbol")?, address })
     }
 }
 

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `NAME.c` | an application's source |
 //! | `NAME.asm` | what a compiler made of it; its first line says of which source, and how |
+//! | `NAME.toml` | the policy that it is written with, if there is one |
 //! | `NAME.rs` | the module source that is expected |
 //! | `link.ld` | where everything goes |
 //!
@@ -48,6 +49,8 @@ const ZOO: Golden =
     Golden { name: "zoo", compiler: "gcc", dwarf: "-gdwarf-4", sources: &["zoo", "zoo_hidden"] };
 const NAMES: Golden =
     Golden { name: "names", compiler: "gcc", dwarf: "-gdwarf-5", sources: &["names"] };
+const GRANTS: Golden =
+    Golden { name: "grants", compiler: "gcc", dwarf: "-gdwarf-5", sources: &["grants"] };
 
 #[test]
 fn a_pair_found_by_inference() {
@@ -70,10 +73,15 @@ fn names_that_mean_something_to_rust() {
 }
 
 #[test]
+fn views_and_fields_that_a_policy_grants() {
+    GRANTS.check();
+}
+
+#[test]
 fn every_file_belongs_to_an_application() {
     let mut known = vec!["link.ld".to_owned()];
-    for golden in [PAIR, FAMILIES, ZOO, NAMES] {
-        known.push(format!("{}.rs", golden.name));
+    for golden in [PAIR, FAMILIES, ZOO, NAMES, GRANTS] {
+        known.extend([format!("{}.rs", golden.name), format!("{}.toml", golden.name)]);
         known.extend(golden.sources.iter().flat_map(|s| [format!("{s}.c"), format!("{s}.asm")]));
     }
     for entry in fs::read_dir(golden_folder()).unwrap() {
@@ -111,7 +119,11 @@ impl Golden {
 
         // Names are not compared with the kernel that runs here, but with one that has none.
         let vmlinux = lab.vmlinux(&[]);
-        let args = [app.as_os_str(), "--vmlinux".as_ref(), vmlinux.as_os_str()];
+        let mut args = vec![app.as_os_str(), "--vmlinux".as_ref(), vmlinux.as_os_str()];
+        let policy = golden_folder().join(format!("{}.toml", self.name));
+        if policy.exists() {
+            args.extend(["--policy".as_ref(), policy.as_os_str()]);
+        }
         let written = generate(&args).ok().stdout;
         let expected = golden_folder().join(format!("{}.rs", self.name));
         if renew() != Renew::Nothing {

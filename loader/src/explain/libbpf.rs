@@ -188,14 +188,13 @@ pub(crate) fn unjudged(failure: &Failure<'_>) -> Unjudged {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ufunc_gen::metadata::{BuildId, ModuleMetadata, Role, UfuncMetadata};
+    use ufunc_gen::metadata::{BuildId, ModuleMetadata, Role, Target, UfuncMetadata};
 
     fn said(reason: &str, errno: i32) -> (Stage, String, String) {
         let ufunc = UfuncMetadata {
             kfunc: "my_free_data".into(),
             role: Role::Release,
-            symbol: "my_free_data".into(),
-            address: 0,
+            target: Target::Function { symbol: "my_free_data".into(), address: 0 },
             family: None,
             source: None,
             arguments: Vec::new(),

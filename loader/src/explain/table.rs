@@ -89,7 +89,7 @@ pub(super) const TABLE: &[Entry] = &[
         stage: Stage::Verification,
         say: Always(
             "objects of the application may be read through this pointer, not written",
-            "have the application lend a function that sets the field",
+            "have the application's owner grant the field ([[write]] in the policy), or lend a function that sets it",
         ),
     },
     Entry {
@@ -134,9 +134,20 @@ pub(super) const TABLE: &[Entry] = &[
             (
                 format!("{callee} takes a {wanted} that the verifier can vouch for; this is a plain number or an object already released"),
                 match case.acquires(case.callee).as_slice() {
-                    [] => "a probe's argument is no such pointer: read it with bpf_probe_read_user or BPF_CORE_READ_USER, or have the application lend a function that borrows the object".into(),
+                    [] => "a probe's argument is no such pointer: read it with bpf_probe_read_user or BPF_CORE_READ_USER, or borrow the object, if the application's owner grants that ([[borrow]] in the policy)".into(),
                     acquires => format!("pass what {} returned, before it is released; a probe's argument is only a number", list(acquires, "or")),
                 },
+            )
+        }),
+    },
+    Entry {
+        pattern: "* is not a scalar",
+        stage: Stage::Verification,
+        say: Depending(|case, _| {
+            let callee = case.callee.unwrap_or("the function");
+            (
+                format!("{callee} takes a number here, this is a pointer that the verifier keeps track of"),
+                "pass a number; what borrows takes an address that the probed function was given, not an object that the program has already".into(),
             )
         }),
     },
@@ -215,7 +226,7 @@ pub(super) const TABLE: &[Entry] = &[
         stage: Stage::Verification,
         say: Always(
             "an object of the application is read at an offset that is known only at run time",
-            "use a constant index, or copy the array with bpf_probe_read_kernel first",
+            "use a constant index, copy the array with bpf_probe_read_kernel first, or have the application's owner grant its elements ([[read]] in the policy)",
         ),
     },
     Entry {
@@ -875,6 +886,12 @@ fn like(names: &[String]) -> String {
 /// `STRUCT data`, as the verifier says it, as in C.
 fn c_type(name: &str) -> String {
     let name = name.trim();
+    // What the module calls views, and objects that are none.
+    for (suffix, kind) in [("__borrowed", "borrowed"), ("__owned", "owned")] {
+        if let Some(name) = name.strip_suffix(suffix) {
+            return format!("{kind} {}", c_type(name));
+        }
+    }
     match name.split_once(' ') {
         Some(("STRUCT", tag)) => format!("struct {tag} *"),
         Some(("UNION", tag)) => format!("union {tag} *"),

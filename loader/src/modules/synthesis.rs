@@ -82,7 +82,7 @@ pub(super) fn make(
     let split = SplitFiles::find(&host, &files, &search, &sections)?;
     let debug = DebugInfo::new(&sections, &split)?;
     let chosen = ufunc::choose(&host, &files.functions(&host)?, &debug, &choice)?;
-    let mut module = Module::new(&host, &debug, chosen.ufuncs)?;
+    let mut module = Module::new(&host, &debug, chosen.ufuncs, chosen.accessors)?;
     let metadata = module.metadata.clone();
     if !(buyer.wants)(&metadata) {
         return Ok(Err(metadata));

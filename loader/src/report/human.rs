@@ -256,7 +256,7 @@ mod tests {
     use crate::modules::LoadedModule;
     use crate::report::{HostReport, Stage};
     use crate::way::Fork;
-    use ufunc_gen::metadata::{BuildId, ModuleMetadata, Role, UfuncMetadata};
+    use ufunc_gen::metadata::{BuildId, ModuleMetadata, Role, Target, UfuncMetadata};
 
     fn line(line: u32, text: &str) -> Option<SourceLine> {
         Some(SourceLine { file: "leak.bpf.c".into(), line, column: None, text: text.into() })
@@ -274,8 +274,7 @@ mod tests {
         let ufunc = UfuncMetadata {
             kfunc: "my_alloc_data".into(),
             role: Role::Acquire,
-            symbol: "my_alloc_data".into(),
-            address: 0,
+            target: Target::Function { symbol: "my_alloc_data".into(), address: 0 },
             family: None,
             source: None,
             arguments: Vec::new(),

@@ -7,11 +7,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use ufunc_compile::{
     Binding, Code, Job, Map as MapReference, Options, Reach, Shape, Signature, Target,
 };
-use ufunc_gen::metadata::Role;
+use ufunc_gen::metadata::{Access, Role};
 use ufunc_hook::program::{Clobbers, Vectors};
 use ufunc_shared::context::{Field, Fields};
 use ufunc_shared::helpers::{self, HelperKind};
 
+use super::access;
 use super::compiler;
 use super::instructions;
 use super::package::{self, Meaning, Package, Program, When};
@@ -30,6 +31,8 @@ const ACQUIRED: u32 = 1;
 const RELEASED: u32 = 2;
 const BEGIN: u32 = 3;
 const FUNCTIONS: u32 = 4;
+/// From here on: what the accesses of a program are given besides, by their places among its kfuncs.
+const ACCESSES: u32 = 1 << 24;
 
 /// Kfuncs of the kernel that the compiler itself knows, and which argument of a session's program
 /// they return.
@@ -70,6 +73,8 @@ pub(crate) enum Outside {
     MapValue(usize),
     /// The map that printed lines go to.
     Log,
+    /// A number that is known.
+    Value(u64),
     /// Where the program is attached.
     FunctionAddress,
     Cookie,
@@ -123,6 +128,15 @@ fn bind(package: &Package, program: &Program) -> Result<(Job, About)> {
     let mut about = About::default();
     for target in parsed.targets() {
         let outside = outside(program, target)?;
+        if let Some((place, access)) = access_at(program, target) {
+            let constant = ACCESSES.checked_add(u32::try_from(place)?);
+            let binding = access::binding(access, constant.context("too many kfuncs")?);
+            if access::function(access).is_some() {
+                about.vectors = about.vectors.max(Vectors::Low);
+            }
+            bindings.push((target, binding));
+            continue;
+        }
         let binding = match outside {
             Outside::Helper(place) => {
                 let helper = helpers::HELPERS.get(place).context("the helper is not known")?;
@@ -160,6 +174,7 @@ fn bind(package: &Package, program: &Program) -> Result<(Job, About)> {
                 about.depends_on_point = true;
                 Binding::Constant
             }
+            Outside::Value(_) => Binding::Constant,
             Outside::Nothing => without_address(program, target)?,
         };
         bindings.push((target, binding));
@@ -223,6 +238,18 @@ fn of_application(package: &Package, ufunc: &package::Ufunc) -> Result<Binding> 
     })
 }
 
+/// The access that `target` is, and its place among the kfuncs of `program`.
+fn access_at(program: &Program, target: Target) -> Option<(usize, &Access)> {
+    let Target::Kfunc { id, module } = target else { return None };
+    let mut kfuncs = program.kfuncs.iter().enumerate();
+    kfuncs.find_map(|(place, kfunc)| match &kfunc.meaning {
+        Meaning::Access(access) if (kfunc.id, kfunc.module) == (id, module) => {
+            Some((place, access))
+        }
+        _ => None,
+    })
+}
+
 /// No program calls more functions of the application.
 const FUNCTIONS_MAX: usize = 1 << 16;
 
@@ -247,6 +274,10 @@ pub(crate) fn outside(program: &Program, target: Target) -> Result<Outside> {
                 program.kfuncs.iter().find(|kfunc| (kfunc.id, kfunc.module) == (id, module));
             match &kfunc.with_context(|| format!("{target} is not known"))?.meaning {
                 Meaning::Ufunc(place) => Outside::Ufunc(*place),
+                Meaning::Access(access) => match access::function(access) {
+                    Some(name) => Outside::Kfunc(runtime_function(name)?),
+                    None => Outside::Value(0),
+                },
                 Meaning::Kernel(name) => match name.as_str() {
                     THROW => Outside::Nothing,
                     name if name == SESSION_COOKIE.0 || name == SESSION_IS_RETURN.0 => {
@@ -270,6 +301,13 @@ pub(crate) fn outside(program: &Program, target: Target) -> Result<Outside> {
         Target::Runtime(ACQUIRED) => Outside::Kfunc(runtime_function("ufunc_acquired")?),
         Target::Runtime(RELEASED) => Outside::Kfunc(runtime_function("ufunc_released")?),
         Target::Runtime(BEGIN) => Outside::Kfunc(runtime_function("ufunc_begin")?),
+        Target::Runtime(number) if number >= ACCESSES => {
+            let kfunc = program.kfuncs.get(usize::try_from(number - ACCESSES)?);
+            let Some(Meaning::Access(access)) = kfunc.map(|kfunc| &kfunc.meaning) else {
+                bail!("{target} is no access")
+            };
+            Outside::Value(access::constant(access))
+        }
         Target::Runtime(number) => Outside::Ufunc(usize::try_from(number - FUNCTIONS)?),
     })
 }

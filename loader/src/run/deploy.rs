@@ -319,6 +319,7 @@ impl Addresses<'_> {
             Outside::Log => Some(self.log),
             Outside::FunctionAddress => point.map(|(_, address)| address),
             Outside::Cookie => point.map(|(point, _)| point.cookie),
+            Outside::Value(value) => Some(value),
             Outside::Nothing => None,
         }
     }

@@ -16,7 +16,8 @@ use ufunc_hook::site;
 use super::instructions;
 use super::kfuncs::Kfuncs;
 use super::package::{
-    Bytes, Contents, File, Map, MapForm, Package, Point, Program, Verdict, Verified, When,
+    Bytes, Contents, File, Kfunc, Map, MapForm, Meaning, Package, Point, Program, Verdict,
+    Verified, When,
 };
 use crate::attach::load::Loaded;
 use crate::attach::plan::{Plan, Planned, Target};
@@ -130,6 +131,11 @@ pub(crate) fn package(
         for ufunc in &mut ufuncs {
             ufunc.file = files.place(&app.path, &file)?;
             check_ufunc(&file, &ufunc.symbol, ufunc.address)?;
+        }
+        // Where fields are is known for this build only.
+        let is_access = |kfunc: &Kfunc| matches!(kfunc.meaning, Meaning::Access(_));
+        if programs.iter().any(|program| program.kfuncs.iter().any(is_access)) {
+            files.place(&app.path, &file)?;
         }
     }
     let system = uname();

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use ufunc_gen::btf::decode::Btf;
 use ufunc_gen::btf::{Type, TypeId};
 use ufunc_gen::kernel::{SYSFS_BTF, VMLINUX};
-use ufunc_gen::metadata::Role;
+use ufunc_gen::metadata::{Access, Role, Target};
 
 use super::package::{Kfunc, Meaning, Passed, Ufunc};
 use crate::modules::LoadedModule;
@@ -27,6 +27,8 @@ const KERNEL: i16 = 0;
 pub(crate) struct Kfuncs {
     /// The application's functions, by the numbers that the module's BTF gives them.
     lent: BTreeMap<i32, Ufunc>,
+    /// What is granted of its memory, with the names of the kfuncs.
+    granted: BTreeMap<i32, (String, Access)>,
     /// Those of them that programs call, in the order in which they were met.
     called: Vec<Ufunc>,
     /// The kernel's own, once somebody asked for one.
@@ -37,12 +39,12 @@ impl Kfuncs {
     /// Those that `module` declares. Their file is the package's first one until somebody says
     /// otherwise.
     pub(crate) fn of(module: Option<&LoadedModule>) -> Result<Kfuncs> {
-        let lent = match module {
-            Some(module) => lent(module)
-                .with_context(|| format!("failed to read the types of module {}", module.name))?,
-            None => BTreeMap::new(),
-        };
-        Ok(Kfuncs { lent, called: Vec::new(), kernel: None })
+        let declared = module.map(|module| {
+            let declared = declared(module);
+            declared.with_context(|| format!("failed to read the types of module {}", module.name))
+        });
+        let Declared { lent, granted } = declared.transpose()?.unwrap_or_default();
+        Ok(Kfuncs { lent, granted, called: Vec::new(), kernel: None })
     }
 
     /// What the kfunc `id` of `module` stands for.
@@ -52,6 +54,10 @@ impl Kfuncs {
         let meaning = match module {
             KERNEL => Meaning::Kernel(self.of_kernel(id)?),
             _ => {
+                let access = self.granted.get(&id).filter(|(kfunc, _)| names.contains(kfunc));
+                if let Some((_, access)) = access {
+                    return Ok(Kfunc { id, module, meaning: Meaning::Access(access.clone()) });
+                }
                 let ufunc = self.lent.get(&id);
                 let ufunc = ufunc.filter(|ufunc| names.contains(&ufunc.kfunc));
                 let ufunc = ufunc.with_context(|| {
@@ -124,20 +130,35 @@ fn kernel_functions() -> Result<HashMap<i32, String>> {
     Ok(names)
 }
 
-/// The functions that `module` declares.
-fn lent(module: &LoadedModule) -> Result<BTreeMap<i32, Ufunc>> {
-    let (kernel, own) = (read(VMLINUX)?, read(&module.name)?);
-    let kernel = Btf::parse(&kernel)?;
-    lent_in(module, &kernel, &Btf::parse_split(&own, &kernel)?)
+/// What a module declares, by the numbers that its BTF gives that.
+#[derive(Debug, Default)]
+struct Declared {
+    lent: BTreeMap<i32, Ufunc>,
+    granted: BTreeMap<i32, (String, Access)>,
 }
 
-fn lent_in(module: &LoadedModule, kernel: &Btf<'_>, own: &Btf<'_>) -> Result<BTreeMap<i32, Ufunc>> {
+/// What `module` declares.
+fn declared(module: &LoadedModule) -> Result<Declared> {
+    let (kernel, own) = (read(VMLINUX)?, read(&module.name)?);
+    let kernel = Btf::parse(&kernel)?;
+    declared_in(module, &kernel, &Btf::parse_split(&own, &kernel)?)
+}
+
+fn declared_in(module: &LoadedModule, kernel: &Btf<'_>, own: &Btf<'_>) -> Result<Declared> {
     let (kernel, types) = (kernel.index()?, own.index()?);
     let get = |id: TypeId| types.get(id).or_else(|_| kernel.get(id));
-    let mut found = BTreeMap::new();
+    let mut found = Declared::default();
     for item in own.types() {
         let (id, Type::Func { name, proto, .. }) = item? else { continue };
         let Some(ufunc) = module.ufunc(&name) else { continue };
+        let (symbol, address) = match &ufunc.target {
+            Target::Function { symbol, address } => (symbol.clone(), *address),
+            Target::Access { access, .. } => {
+                let granted = (ufunc.kfunc.clone(), access.clone());
+                found.granted.insert(id.0.cast_signed(), granted);
+                continue;
+            }
+        };
         let Type::FuncProto { ret, params } = get(proto)? else {
             bail!("function {name} has no signature")
         };
@@ -153,14 +174,14 @@ fn lent_in(module: &LoadedModule, kernel: &Btf<'_>, own: &Btf<'_>) -> Result<BTr
         let ufunc = Ufunc {
             kfunc: ufunc.kfunc.clone(),
             role: ufunc.role,
-            symbol: ufunc.symbol.clone(),
+            symbol,
             file: 0,
-            address: ufunc.address,
+            address,
             parameters: parameters.collect::<Result<_>>()?,
             returns: value(ret, &|| "the result".to_owned())?,
             released_by: None,
         };
-        found.insert(id.0.cast_signed(), ufunc);
+        found.lent.insert(id.0.cast_signed(), ufunc);
     }
     Ok(found)
 }
@@ -212,7 +233,7 @@ mod tests {
     use super::*;
     use ufunc_gen::btf::encode::Encoded;
     use ufunc_gen::btf::{IntEncoding, Linkage, Param};
-    use ufunc_gen::metadata::{BuildId, ModuleMetadata, Role, UfuncMetadata};
+    use ufunc_gen::metadata::{BuildId, ModuleMetadata, UfuncMetadata};
 
     fn int(name: &'static str, size: u32, signed: bool, bool: bool) -> Type<'static> {
         let encoding = IntEncoding { signed, bool, ..IntEncoding::default() };
@@ -227,16 +248,20 @@ mod tests {
         let ufunc = UfuncMetadata {
             kfunc: "f".to_owned(),
             role: Role::Plain,
-            symbol: "f_of_app".to_owned(),
-            address: 0x1230,
+            target: Target::Function { symbol: "f_of_app".to_owned(), address: 0x1230 },
             family: None,
             source: None,
             arguments: Vec::new(),
         };
+        let view = UfuncMetadata {
+            kfunc: "g".to_owned(),
+            target: Target::Access { access: Access::Put, of: "struct data".to_owned() },
+            ..ufunc.clone()
+        };
         let metadata = ModuleMetadata {
             host: "app".to_owned(),
             build_id: BuildId(vec![1]),
-            ufuncs: vec![ufunc],
+            ufuncs: vec![ufunc, view],
         };
         LoadedModule { name: "ufunc".to_owned(), metadata, prefix: String::new() }
     }
@@ -251,12 +276,13 @@ mod tests {
             Type::FuncProto { ret: TypeId(2), params: vec![param(1), param(3)] },
             Type::Func { name: "f".into(), proto: TypeId(5), linkage: Linkage::Static },
             Type::Func { name: "g".into(), proto: TypeId(5), linkage: Linkage::Static },
+            Type::Func { name: "h".into(), proto: TypeId(5), linkage: Linkage::Static },
         ];
         let own = Encoded::new(&own, kernel.strings.len() as u32).unwrap().to_bytes().unwrap();
         let kernel = kernel.to_bytes().unwrap();
         let kernel = Btf::parse(&kernel).unwrap();
         let own = Btf::parse_split(&own, &kernel).unwrap();
-        let lent = lent_in(&module(), &kernel, &own).unwrap();
+        let Declared { lent, granted } = declared_in(&module(), &kernel, &own).unwrap();
         let [(6, ufunc)] = lent.iter().map(|(id, ufunc)| (*id, ufunc)).collect::<Vec<_>>()[..]
         else {
             panic!("{lent:?}")
@@ -266,10 +292,13 @@ mod tests {
         assert_eq!((ufunc.symbol.as_str(), ufunc.address), ("f_of_app", 0x1230));
 
         let names = ["f".to_owned()];
-        let mut kfuncs = Kfuncs { lent, called: Vec::new(), kernel: None };
+        let mut kfuncs = Kfuncs { lent, granted, called: Vec::new(), kernel: None };
         let found = kfuncs.resolve(6, 1, &names).unwrap();
         assert_eq!(found.meaning, Meaning::Ufunc(0));
         assert!(kfuncs.resolve(7, 1, &names).is_err() && kfuncs.resolve(6, 1, &[]).is_err());
+        let found = kfuncs.resolve(7, 1, &["g".to_owned()]).unwrap();
+        assert_eq!(found.meaning, Meaning::Access(Access::Put));
+        assert!(kfuncs.resolve(8, 1, &["h".to_owned()]).is_err());
         assert_eq!(kfuncs.called(None).len(), 1);
     }
 }

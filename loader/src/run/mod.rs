@@ -15,6 +15,7 @@
 //! instructions are the ones that the kernel was given. The application is started, or touched,
 //! when all of it is known to fit; what fails then takes back what was done.
 
+mod access;
 mod code;
 mod compiler;
 mod deploy;

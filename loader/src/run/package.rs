@@ -9,6 +9,7 @@ use std::fmt;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use ufunc_compile::{Signature, Value};
+use ufunc_gen::metadata::Access;
 
 use super::instructions;
 
@@ -240,6 +241,8 @@ pub(crate) enum Meaning {
     Ufunc(usize),
     /// One of the kernel's own, by its name.
     Kernel(String),
+    /// The memory of the application itself.
+    Access(Access),
 }
 
 /// Where a program goes.
@@ -320,8 +323,12 @@ impl Package {
                 .with_context(|| format!("program {}", program.name))?;
             program.maps.iter().try_for_each(|(_, place)| is_map(*place))?;
             for kfunc in &program.kfuncs {
-                if let Meaning::Ufunc(place) = kfunc.meaning {
-                    ensure_place(place, self.ufuncs.len(), "function")?;
+                match &kfunc.meaning {
+                    Meaning::Ufunc(place) => {
+                        ensure_place(*place, self.ufuncs.len(), "function")?;
+                    }
+                    Meaning::Access(access) => access.check()?,
+                    Meaning::Kernel(_) => {}
                 }
             }
             for point in &program.points {
@@ -452,6 +459,12 @@ pub(crate) mod tests {
                 kfuncs: vec![
                     Kfunc { id: 9, module: 1, meaning: Meaning::Ufunc(0) },
                     Kfunc { id: 7, module: 0, meaning: Meaning::Kernel("bpf_x".to_owned()) },
+                    Kfunc {
+                        id: 8,
+                        module: 1,
+                        meaning: Meaning::Access(Access::Borrow { size: 24 }),
+                    },
+                    Kfunc { id: 6, module: 1, meaning: Meaning::Access(Access::Put) },
                 ],
                 points: vec![Point {
                     file: 0,

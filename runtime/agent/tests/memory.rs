@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 use ufunc_agent::{helpers, memory};
-use ufunc_shared::helpers::HELPERS;
+use ufunc_shared::helpers::{HELPERS, KFUNCS};
 
 const BAD: u64 = 0x10;
 const EFAULT: u64 = (-14i64).cast_unsigned();
@@ -159,6 +159,80 @@ fn what_can_be_written_is_and_the_rest_is_not() {
             write(what_can_be_written_is_and_the_rest_is_not as fn() as usize as u64, from, 8),
             EFAULT
         );
+    });
+}
+
+/// A function that compiled programs call, of three words.
+fn kfunc(name: &str) -> extern "C" fn(u64, u64, u64) -> u64 {
+    let all = helpers::kfunc_addresses();
+    let (_, address) = KFUNCS.iter().zip(all).find(|(kfunc, _)| kfunc.name == name).unwrap();
+    // SAFETY: that is what the function is; a word that it does not take does no harm.
+    unsafe { std::mem::transmute(address as usize as *const ()) }
+}
+
+/// Two pages, of which only the first is there, as long as the process.
+fn page_before_nothing() -> u64 {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: new memory, of the kernel's choice, half of which is given back.
+    unsafe {
+        let writable = libc::PROT_READ | libc::PROT_WRITE;
+        let pages = libc::mmap(std::ptr::null_mut(), 2 * PAGE, writable, flags, -1, 0);
+        assert_eq!(libc::munmap(pages.byte_add(PAGE), PAGE), 0);
+        pages.addr() as u64
+    }
+}
+
+#[test]
+fn only_what_is_there_as_a_whole_is_borrowed() {
+    succeeds(|| {
+        memory::install().unwrap();
+        let borrow = |address, size| kfunc("ufunc_borrow")(address, size, 0);
+        let object = [0u64; 3];
+        let address = (&raw const object).addr() as u64;
+        assert_eq!(borrow(address, 24), address);
+        for bad in [0, BAD, PAGE as u64 - 1, 1 << 63, u64::MAX, u64::MAX - 23, u64::MAX - 24] {
+            assert_eq!(borrow(bad, 24), 0, "{bad:#x}");
+        }
+        let page = page_before_nothing();
+        let end = page + PAGE as u64;
+        for (address, size, there) in [
+            (end - 24, 24, true),
+            (end - 23, 24, false),
+            (page, PAGE as u64, true),
+            (page, PAGE as u64 + 1, false),
+            (page + 1, PAGE as u64, false),
+            (end, 1, false),
+            (end - 1, 1, true),
+            (page, u64::MAX, false),
+        ] {
+            let expected = if there { address } else { 0 };
+            assert_eq!(borrow(address, size), expected, "{size} bytes at {address:#x}");
+        }
+    });
+}
+
+#[test]
+fn fields_that_are_not_there_are_not_written() {
+    succeeds(|| {
+        memory::install().unwrap();
+        let write = kfunc("ufunc_write");
+        let (int, bits) = (32 << 32 | 64, 5 << 32 | 67);
+        let mut object = [0u64; 2];
+        let address = (&raw mut object).expose_provenance() as u64;
+        assert_eq!(write(address, u64::MAX, int), 0);
+        assert_eq!(object, [0, u32::MAX.into()]);
+        assert_eq!(write(address, 0, bits), 0);
+        assert_eq!(object, [0, 0xffff_ff07]);
+        for place in [int, bits] {
+            for bad in [0, BAD, 1 << 63, u64::MAX - 20] {
+                assert_eq!(write(bad, 7, place), EFAULT, "{bad:#x}");
+            }
+            // What is only for reading.
+            let code = fields_that_are_not_there_are_not_written as fn() as usize as u64;
+            assert_eq!(write(code, 7, place), EFAULT);
+            let end = page_before_nothing() + PAGE as u64;
+            assert_eq!(write(end - 8, 7, place), EFAULT);
+        }
     });
 }
 

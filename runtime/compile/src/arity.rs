@@ -34,6 +34,7 @@ pub(crate) fn of_target(target: Target, bindings: &Bindings) -> u8 {
     match bindings.get(&target) {
         Some(Binding::TailCall { .. }) => 3,
         Some(Binding::Throw) => 1,
+        Some(Binding::Element(_)) => 2,
         Some(Binding::Constant | Binding::Argument(_)) => 0,
         binding => match binding.and_then(Binding::signature) {
             Some(signature) => u8::try_from(signature.parameters.len()).unwrap_or(MOST).min(MOST),

@@ -49,7 +49,7 @@ pub use fault::FaultingLoad;
 pub use instruction::Instruction;
 pub use job::Job;
 pub use program::{Program, Shape};
-pub use target::{Binding, Bindings, Map, Reach, Signature, Target, Value};
+pub use target::{Binding, Bindings, Element, Map, Reach, Signature, Target, Value};
 
 /// A machine that code is generated for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

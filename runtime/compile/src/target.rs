@@ -113,6 +113,21 @@ impl Signature {
     }
 }
 
+/// An array of integers in the host's memory, and the way there from an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Element {
+    /// Where the pointers are that lead there, each in what the one before points to.
+    pub follow: Vec<u32>,
+    /// Where the array is in what the last one points to, or in the object itself.
+    pub offset: u32,
+    /// How many elements it has. Those beyond are 0.
+    pub count: u32,
+    /// Bytes of each: 1, 2, 4 or 8.
+    pub bytes: u8,
+    /// Whether they are sign-extended.
+    pub signed: bool,
+}
+
 /// What the caller says of a [`Target`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Binding {
@@ -177,6 +192,9 @@ pub enum Binding {
     /// A function that returns what the program itself was given, its first argument being 0. Only
     /// the program itself can ask, none of the functions that it calls. It has no address.
     Argument(u8),
+    /// An element of an array of the host's, for an object and the element's number in 32 bits. It has no
+    /// address.
+    Element(Element),
     /// A map, a value or a variable.
     Data {
         /// How far away it may be.

@@ -137,6 +137,9 @@ pub const KFUNCS: &[Kfunc] = &[
     kfunc("ufunc_begin", 0),
     kfunc("ufunc_acquired", 2),
     kfunc("ufunc_released", 1),
+    // What is behind borrows and granted writes, with a constant besides: see the agent's `objects`.
+    kfunc("ufunc_borrow", 1),
+    kfunc("ufunc_write", 2),
 ];
 
 /// A helper that there is not, with the reason, where there is more to say than that.

@@ -74,28 +74,33 @@ pub(crate) fn run(args: &HeaderArgs) -> Result<ExitCode> {
     let split = SplitFiles::find(&host, &files, &search, &sections)?;
     let debug = DebugInfo::new(&sections, &split)?;
     let symbols = files.functions(&host)?;
-    let ufuncs = match args.types_only {
-        true => Vec::new(),
+    let (ufuncs, accessors) = match args.types_only {
+        true => (Vec::new(), Vec::new()),
         false => {
             let chosen = ufunc::choose(&host, &symbols, &debug, &choice(&args.host)?)
                 .context("no function can be declared; --types-only leaves them out")?;
             tell(&chosen, args.host.verbose, false);
-            chosen.ufuncs
+            (chosen.ufuncs, chosen.accessors)
         }
     };
+    let mut wanted = args.types.clone();
+    if !wanted.is_empty() {
+        wanted.extend(accessors.iter().map(|accessor| accessor.object.to_string()));
+    }
     let options = Options { functions: true, variables: false };
     let what = format!("reading {}", app.display());
     let userspace =
         progress::show(&what, debug.len(), |done: &_| userspace::read(&debug, &options, done))?;
     let mut btf = userspace.btf(&Sections::default());
     btf.mend();
-    let types = minimal::keep_declared(btf.types, &args.types, &names(&ufuncs))
+    let types = minimal::keep_declared(btf.types, &wanted, &names(&ufuncs))
         .with_context(|| format!("failed to find what is asked for in {}", app.display()))?;
     let header = header::write(Contents {
         host: &host.name(),
         build_id: host.build_id().ok().as_ref(),
         types,
         ufuncs: &ufuncs,
+        accessors: &accessors,
         kernel: &kernel_names(&args.host)?,
     })
     .with_context(|| format!("failed to write the header of {}", app.display()))?;

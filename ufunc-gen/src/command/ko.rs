@@ -94,7 +94,7 @@ fn make(args: &KoArgs, module: &Module<'_>) -> Result<Vec<u8>> {
         symvers: args.symvers.clone(),
     };
     let (kernel, vmlinux) = Kernel::find(&sources)?;
-    let names = module.kfuncs.iter().map(|kfunc| kfunc.ufunc.kfunc.as_str());
+    let names = module.kfuncs.iter().map(|kfunc| kfunc.name.as_str());
     collision::check_btf(&vmlinux.btf()?, vmlinux.path(), names)?;
     if args.host.verbose {
         complain(&format!("for kernel {} ({})", kernel.release, kernel.arch));

@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! userspace ──▶ Type … ──names──▶ names that C and vmlinux.h leave free ──dump (libbpf)──▶ C
-//! Ufunc … ───────────────────────────▶ extern … __ksym
+//! Ufunc, Accessor … ─────────────────▶ extern … __ksym
 //! ```
 
+mod accessors;
 mod bases;
 mod dump;
 mod names;
@@ -16,6 +17,7 @@ use anyhow::{Context as _, Result};
 pub use names::KernelNames;
 use names::Renaming;
 
+use crate::access::Accessor;
 use crate::btf::encode::Encoded;
 use crate::btf::{Type, TypeId};
 use crate::metadata::{Argument, ArgumentKind, BuildId, Role};
@@ -33,6 +35,8 @@ pub struct Contents<'c, 'a> {
     pub types: Vec<Type<'a>>,
     /// The functions that it lends.
     pub ufuncs: &'c [Ufunc<'a>],
+    /// What it grants beside functions.
+    pub accessors: &'c [Accessor],
     /// What `vmlinux.h` declares.
     pub kernel: &'c KernelNames,
 }
@@ -66,13 +70,15 @@ typedef __u32 __wsum;
 
 /// Writes the header.
 ///
-/// Fails if a function that is lent is not among the types.
+/// Fails if a function that is lent is not among the types, or what an accessor is about.
 pub fn write(contents: Contents<'_, '_>) -> Result<Header> {
-    let Contents { host, build_id, mut types, ufuncs, kernel } = contents;
-    let prototypes = prototypes(&types, ufuncs)?;
+    let Contents { host, build_id, mut types, ufuncs, accessors, kernel } = contents;
+    let mut prototypes = prototypes(&types, ufuncs)?;
+    let accessors = accessors::find(&types, accessors)?;
     let mut renaming = Renaming::new(kernel, host);
     renaming.apply(&mut types);
     bases::embed(&mut types);
+    prototypes.extend(accessors::add(&mut types, &accessors));
     let bytes = Encoded::new(&types, 0)?.to_bytes()?;
     let (declarations, externs) = dump::declarations(&bytes, &prototypes)?;
     let guard: String = host
@@ -96,8 +102,10 @@ pub fn write(contents: Contents<'_, '_>) -> Result<Header> {
     text += "#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n#pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)\n#endif\n\n";
     text += &declarations;
     text += "#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n#pragma clang attribute pop\n#endif\n#pragma clang diagnostic pop\n";
-    for (ufunc, declaration) in ufuncs.iter().zip(externs) {
-        let _ = write!(text, "\n{}extern {declaration} __ksym;\n", comment(ufunc, ufuncs));
+    let comments = ufuncs.iter().map(|ufunc| comment(ufunc, ufuncs));
+    let comments = comments.chain(accessors.iter().map(|one| accessors::comment(one, &accessors)));
+    for (comment, declaration) in comments.zip(externs) {
+        let _ = write!(text, "\n{comment}extern {declaration} __ksym;\n");
     }
     let _ = write!(text, "\n#endif /* __UFUNC_{guard}_H__ */\n");
     Ok(Header { text, flavoured: renaming.flavoured })

@@ -2,10 +2,11 @@
 //! The kernel module that stands for an application: what it declares, its source, and its file.
 //!
 //! ```text
-//! Ufunc … ──model──▶ Module (types, kfuncs, metadata) ──┬──rust_source──▶ kmod/gen.rs
-//!                                                       └──object──▶ ufunc.ko
+//! Ufunc, Accessor … ──model──▶ Module (types, kfuncs, metadata) ──┬──rust_source──▶ kmod/gen.rs
+//!                                                                 └──object──▶ ufunc.ko
 //! ```
 
+mod accessors;
 pub mod collision;
 pub mod object;
 pub mod rust_source;
@@ -15,18 +16,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::access::{Accessor, at_place, locate};
 use crate::btf::check::check;
 use crate::btf::dedup::dedup;
 use crate::btf::encode::Encoded;
 use crate::btf::view::View;
 use crate::btf::{Composite, IntEncoding, Linkage, Member, Name, Param, Type, TypeId};
 use crate::dwarf::DebugInfo;
+use crate::dwarf::shape::Shape;
 use crate::dwarf::types::TypeReader;
 use crate::elf::Host;
 use crate::ident::btf_name;
 use crate::kernel::{KFUNC_TAG, NAME_MAX};
-use crate::metadata::{MODULE_STRUCT, ModuleMetadata, OWNER_TAG, Role, UfuncMetadata};
+use crate::metadata::{MODULE_STRUCT, ModuleMetadata, OWNER_TAG, Role, Target, UfuncMetadata};
 use crate::ufunc::Ufunc;
+
+pub use accessors::Granted;
 
 /// Id of the one type in the base, `int`.
 const INT: TypeId = TypeId(1);
@@ -38,7 +43,7 @@ const FIRST: u32 = 2;
 pub struct Module<'a> {
     /// What it says of the application.
     pub metadata: ModuleMetadata,
-    /// The pseudo kfuncs, by name.
+    /// The pseudo kfuncs: those of functions by name, then those of accessors.
     pub kfuncs: Vec<Kfunc<'a>>,
     /// The types that it shares with the kernel (`.BTF.base`), from id 1.
     pub base: Vec<Type<'a>>,
@@ -51,10 +56,60 @@ pub struct Module<'a> {
 pub struct Kfunc<'a> {
     /// Id of its `FUNC` among the types.
     pub id: TypeId,
+    /// The name by which the kernel knows it.
+    pub name: String,
     /// `KF_*`
     pub flags: u32,
-    /// The function that it stands for.
-    pub ufunc: Ufunc<'a>,
+    /// What it stands for.
+    pub stands_for: StandsFor<'a>,
+}
+
+/// What a pseudo kfunc stands for.
+#[derive(Debug)]
+pub enum StandsFor<'a> {
+    /// A function of the application.
+    Function(Box<Ufunc<'a>>),
+    /// An access to its objects.
+    Access(Box<Granted>),
+}
+
+impl Kfunc<'_> {
+    /// What it is to the verifier.
+    pub fn role(&self) -> Role {
+        match &self.stands_for {
+            StandsFor::Function(ufunc) => ufunc.role,
+            StandsFor::Access(granted) => granted.accessor.action.role(),
+        }
+    }
+
+    /// As C declares it.
+    pub fn c(&self) -> &str {
+        match &self.stands_for {
+            StandsFor::Function(ufunc) => &ufunc.signature.c,
+            StandsFor::Access(granted) => granted.c(),
+        }
+    }
+
+    /// `file:line` of the function, or of the policy that grants the access.
+    pub fn source(&self) -> Option<String> {
+        match &self.stands_for {
+            StandsFor::Function(ufunc) => {
+                ufunc.function.source.as_ref().map(|source| source.short())
+            }
+            StandsFor::Access(granted) => granted.metadata().source,
+        }
+    }
+
+    /// What its stub takes and returns.
+    fn shapes(&self) -> (Vec<Shape>, Shape) {
+        match &self.stands_for {
+            StandsFor::Function(ufunc) => {
+                let params = ufunc.signature.params.iter().map(|(_, shape)| shape.clone());
+                (params.collect(), ufunc.signature.returns.clone())
+            }
+            StandsFor::Access(granted) => granted.shapes(),
+        }
+    }
 }
 
 /// The types in their binary form.
@@ -67,11 +122,17 @@ pub struct ModuleBtf {
 }
 
 impl<'a> Module<'a> {
-    /// The module that declares `ufuncs` of `host`.
+    /// The module that declares `ufuncs` of `host`, and what `accessors` there are to its objects.
     ///
-    /// Fails if the types that they need cannot be read or would be refused by the kernel, or if a
-    /// family's functions disagree on what they acquire and release.
-    pub fn new(host: &Host<'_>, debug: &DebugInfo<'a>, ufuncs: Vec<Ufunc<'a>>) -> Result<Self> {
+    /// Fails if the types that they need cannot be read or would be refused by the kernel, if a
+    /// family's functions disagree on what they acquire and release, or if there is nothing that an
+    /// accessor could be about.
+    pub fn new(
+        host: &Host<'_>,
+        debug: &DebugInfo<'a>,
+        ufuncs: Vec<Ufunc<'a>>,
+        accessors: Vec<Accessor>,
+    ) -> Result<Self> {
         let base = vec![int()];
         let mut reader = TypeReader::new(debug, FIRST, Some(INT));
         let mut signatures = Vec::new();
@@ -79,6 +140,11 @@ impl<'a> Module<'a> {
             let ret = reader.id(ufunc.function.return_type)?;
             let params = ufunc.function.params.iter().map(|param| reader.id(param.ty));
             signatures.push((ret, params.collect::<Result<Vec<_>>>()?));
+        }
+        let mut granted_of = Vec::new();
+        for accessor in &accessors {
+            let place = at_place(&accessor.place, locate::object(debug, &accessor.object))?;
+            granted_of.push(reader.id(Some(place))?);
         }
         let (types, ids) = dedup(reader.finish()?, FIRST);
         let merged = |id: TypeId| match id.0.checked_sub(FIRST) {
@@ -90,19 +156,31 @@ impl<'a> Module<'a> {
             *ret = merged(*ret);
             params.iter_mut().for_each(|param| *param = merged(*param));
         }
+        let granted_of = granted_of.into_iter().map(merged).collect();
+        let acquired = types.acquired(&ufuncs, &signatures);
+        let granted = accessors::resolve(&types, accessors, granted_of, &acquired)?;
         let pointers = signatures.iter().flat_map(|(ret, params)| params.iter().chain([ret]));
-        let objects: BTreeSet<_> = pointers.filter_map(|id| types.view().pointee(*id)).collect();
+        let objects = pointers.filter_map(|id| types.view().pointee(*id));
+        let objects: BTreeSet<_> = objects.chain(granted.iter().map(Granted::object)).collect();
         seal::seal(&mut types.types, FIRST, INT, objects)?;
-        types.wrap_families(&ufuncs, &mut signatures)?;
-        let metadata = ModuleMetadata {
-            host: host.name(),
-            build_id: host.build_id()?,
-            ufuncs: ufuncs.iter().map(metadata).collect(),
-        };
+        let mut pointers = accessors::Pointers::default();
+        let apart = accessors::told_apart(&granted);
+        pointers.owned = types.wrap_families(&ufuncs, &mut signatures, &apart)?;
+        let mut lent: Vec<_> = ufuncs.iter().map(metadata).collect();
+        lent.extend(granted.iter().map(Granted::metadata));
+        lent.sort_by(|one, other| one.kfunc.cmp(&other.kfunc));
+        let metadata =
+            ModuleMetadata { host: host.name(), build_id: host.build_id()?, ufuncs: lent };
         let mut kfuncs = Vec::new();
         for (ufunc, (ret, params)) in ufuncs.into_iter().zip(signatures) {
             let id = types.add_kfunc(&ufunc, ret, params);
-            kfuncs.push(Kfunc { id, flags: ufunc.flags(), ufunc });
+            let (name, flags) = (ufunc.kfunc.clone(), ufunc.flags());
+            kfuncs.push(Kfunc { id, name, flags, stands_for: StandsFor::Function(ufunc.into()) });
+        }
+        for granted in granted {
+            let id = types.add_accessor(&granted, &mut pointers);
+            let (name, flags) = (granted.accessor.kfunc.clone(), granted.accessor.flags());
+            kfuncs.push(Kfunc { id, name, flags, stands_for: StandsFor::Access(granted.into()) });
         }
         types.add_metadata(&metadata);
         check(base.iter().chain(&types.types))?;
@@ -119,11 +197,11 @@ impl<'a> Module<'a> {
             Ok(name)
         };
         for kfunc in &mut self.kfuncs {
-            kfunc.ufunc.kfunc = apart(&kfunc.ufunc.kfunc)?;
+            kfunc.name = apart(&kfunc.name)?;
             // The id is among the module's own: `Module::new` made it from their number.
             if let Some(Type::Func { name, .. }) = self.types.get_mut((kfunc.id.0 - FIRST) as usize)
             {
-                *name = Name::Owned(kfunc.ufunc.kfunc.clone());
+                *name = Name::Owned(kfunc.name.clone());
             }
         }
         let marker = self.types.iter().position(
@@ -157,8 +235,10 @@ fn metadata(ufunc: &Ufunc<'_>) -> UfuncMetadata {
     UfuncMetadata {
         kfunc: ufunc.kfunc.clone(),
         role: ufunc.role,
-        symbol: ufunc.function.symbol().to_owned(),
-        address: ufunc.address,
+        target: Target::Function {
+            symbol: ufunc.function.symbol().to_owned(),
+            address: ufunc.address,
+        },
         family: ufunc.family.clone(),
         source: ufunc.function.source.as_ref().map(|source| source.short()),
         arguments: ufunc.signature.told_arguments().to_vec(),
@@ -185,11 +265,15 @@ impl<'a> Types<'a> {
     /// offset 0. The kernel matches a release by the type alone, so without it one family's
     /// object could be released by another's function; and everywhere else an object of the
     /// wrapping type is accepted as the struct that it begins with.
+    ///
+    /// For the structs in `apart` there is one more, which all families' objects are or begin with, and
+    /// nothing else; returned are pointers to these, by the struct.
     fn wrap_families(
         &mut self,
         ufuncs: &[Ufunc<'a>],
         signatures: &mut [(TypeId, Vec<TypeId>)],
-    ) -> Result<()> {
+        apart: &BTreeSet<TypeId>,
+    ) -> Result<BTreeMap<TypeId, TypeId>> {
         // The objects of each family, by struct.
         let mut families = BTreeMap::<TypeId, BTreeMap<&str, TypeId>>::new();
         let mut structs = BTreeMap::<&str, (TypeId, &Ufunc<'_>)>::new();
@@ -210,6 +294,7 @@ impl<'a> Types<'a> {
             }
             families.entry(target).or_default().insert(family, pointer);
         }
+        let mut owned = BTreeMap::new();
         for (target, families) in families {
             let own_name = self.view().get(target).map(|ty| ty.name().clone()).unwrap_or_default();
             // The struct's own family, if there is one, keeps the plain type.
@@ -217,9 +302,20 @@ impl<'a> Types<'a> {
                 true => own_name.as_ref(),
                 false => families.keys().next().copied().unwrap_or_default(),
             };
-            for family in families.keys().filter(|family| **family != plain) {
-                let wrapper = self.add_wrapper(target, family);
-                let pointer = self.push(Type::Ptr(wrapper));
+            let mut base = target;
+            if apart.contains(&target) {
+                base = self.add_wrapper(target, &own_name, "owned");
+                owned.insert(target, self.push(Type::Ptr(base)));
+            }
+            for family in families.keys() {
+                let pointer = match (*family == plain, owned.get(&target)) {
+                    (true, None) => continue,
+                    (true, Some(pointer)) => *pointer,
+                    (false, _) => {
+                        let wrapper = self.add_wrapper(base, &own_name, family);
+                        self.push(Type::Ptr(wrapper))
+                    }
+                };
                 for (ufunc, signature) in ufuncs.iter().zip(&mut *signatures) {
                     if ufunc.family.as_deref() == Some(*family)
                         && let Some(place) = object_mut(ufunc, signature)
@@ -229,20 +325,32 @@ impl<'a> Types<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(owned)
     }
 
-    fn add_wrapper(&mut self, target: TypeId, family: &str) -> TypeId {
-        let (name, size, is_union) = match self.view().get(target) {
-            Some(Type::Union(composite)) => (composite.name.clone(), composite.size, true),
-            Some(Type::Struct(composite)) => (composite.name.clone(), composite.size, false),
-            _ => (Name::default(), 0, false),
+    /// The structs of which `ufuncs` acquire objects.
+    fn acquired(
+        &self,
+        ufuncs: &[Ufunc<'a>],
+        signatures: &[(TypeId, Vec<TypeId>)],
+    ) -> BTreeSet<TypeId> {
+        let acquiring = ufuncs.iter().zip(signatures);
+        let acquiring = acquiring.filter(|(ufunc, _)| ufunc.role == Role::Acquire);
+        acquiring.filter_map(|(_, (ret, _))| self.view().pointee(*ret)).collect()
+    }
+
+    /// A struct that has nothing but a `target`, called `name` with `suffix`.
+    fn add_wrapper(&mut self, target: TypeId, name: &str, suffix: &str) -> TypeId {
+        let (size, is_union) = match self.view().get(target) {
+            Some(Type::Union(composite)) => (composite.size, true),
+            Some(Type::Struct(composite)) => (composite.size, false),
+            _ => (0, false),
         };
-        let prefix = if is_union && name.is_empty() { "union" } else { name.as_ref() };
+        let prefix = if is_union && name.is_empty() { "union" } else { name };
         let wrapped =
             Member { name: Name::Borrowed("_"), ty: target, bit_offset: 0, bitfield_size: 0 };
         self.push(Type::Struct(Composite {
-            name: Name::Owned(format!("{prefix}__{family}")),
+            name: Name::Owned(format!("{prefix}__{suffix}")),
             size,
             members: vec![wrapped],
         }))

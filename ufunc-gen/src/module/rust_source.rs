@@ -66,8 +66,7 @@ pub(crate) const UFUNCS: &[(&str, &str)] = &[
         metadata.build_id, metadata.build_id
     );
     for kfunc in &module.kfuncs {
-        let _ =
-            writeln!(out, "    (\"{}\", \"{}\"),", kfunc.ufunc.kfunc, kf::describe(kfunc.flags));
+        let _ = writeln!(out, "    (\"{}\", \"{}\"),", kfunc.name, kf::describe(kfunc.flags));
     }
     out += "];\n\n";
     out
@@ -91,18 +90,12 @@ mod stubs {
 }
 
 fn stub(kfunc: &Kfunc<'_>) -> Result<String> {
-    let ufunc = &kfunc.ufunc;
-    let name = rust_function_name(&ufunc.kfunc)
-        .with_context(|| format!("'{}' cannot be the name of a Rust function", ufunc.kfunc))?;
-    let params: Vec<_> = ufunc
-        .signature
-        .params
-        .iter()
-        .map(|(_, shape)| format!("_: {}", rust_type(shape)))
-        .collect();
-    let source = ufunc.function.source.as_ref().map(|source| source.short());
-    let place = source.map(|source| format!(" in {}", source.escape_default()));
-    let (returns, body) = match &ufunc.signature.returns {
+    let name = rust_function_name(&kfunc.name)
+        .with_context(|| format!("'{}' cannot be the name of a Rust function", kfunc.name))?;
+    let (params, returns) = kfunc.shapes();
+    let params: Vec<_> = params.iter().map(|shape| format!("_: {}", rust_type(shape))).collect();
+    let place = kfunc.source().map(|source| format!(" in {}", source.escape_default()));
+    let (returns, body) = match &returns {
         Shape::Void => (String::new(), "{}"),
         shape @ (Shape::StructPointer { .. } | Shape::OtherPointer) => {
             (format!(" -> {}", rust_type(shape)), "{\n        ::core::ptr::null_mut()\n    }")
@@ -114,9 +107,9 @@ fn stub(kfunc: &Kfunc<'_>) -> Result<String> {
     #[no_mangle]
     extern \"C\" fn {name}({}){returns} {body}
 ",
-        ufunc.signature.c,
+        kfunc.c(),
         place.unwrap_or_default(),
-        ufunc.role,
+        kfunc.role(),
         params.join(", ")
     ))
 }
@@ -156,11 +149,10 @@ pub(crate) static KFUNCS: KfuncSet<{count}> = KfuncSet {{
 "
     );
     for kfunc in &module.kfuncs {
-        let Kfunc { id, flags, ufunc } = kfunc;
+        let Kfunc { id, name, flags, .. } = kfunc;
         let _ = writeln!(
             out,
-            "        // {}: {}\n        KfuncPair {{ id: {}, flags: {flags:#x} }},",
-            ufunc.kfunc,
+            "        // {name}: {}\n        KfuncPair {{ id: {}, flags: {flags:#x} }},",
             kf::describe(*flags),
             id.0
         );

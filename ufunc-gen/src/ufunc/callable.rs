@@ -102,16 +102,29 @@ pub(super) fn reason(
     Ok(format!("no ufunc{family}{such} returns the '{object}' that its argument {place} takes"))
 }
 
-/// Notes on those of `ufuncs` that no extension can call.
-pub(super) fn notes<'a>(debug: &DebugInfo<'a>, ufuncs: &[Ufunc<'a>]) -> Result<Vec<String>> {
+/// Notes on those of `ufuncs` that no extension can call. Of the structs called `borrowed` extensions get
+/// views, which do for all but to be released.
+pub(super) fn notes<'a>(
+    debug: &DebugInfo<'a>,
+    ufuncs: &[Ufunc<'a>],
+    borrowed: &[&str],
+) -> Result<Vec<String>> {
     let objects = Objects::read(debug, ufuncs.iter().map(|ufunc| &ufunc.function))?;
     let mut calls = Vec::new();
     for Ufunc { function, role, family, signature, .. } in ufuncs {
         let family = family.as_deref().unwrap_or_default();
         let mut call = Call::new(&objects, function, *role, family);
-        // Who takes NULL, too, needs nothing.
-        let kind = |need: &Need<'_>| signature.arguments.get(need.param)?.kind;
-        call.needs.retain(|need| kind(need) != Some(ArgumentKind::Nullable));
+        for need in std::mem::take(&mut call.needs) {
+            // Who takes NULL, too, needs nothing.
+            let kind = signature.arguments.get(need.param).and_then(|argument| argument.kind);
+            let object = object_name(debug, function.params[need.param].ty)?;
+            let name = object.rsplit(' ').next().unwrap_or_default();
+            if kind != Some(ArgumentKind::Nullable)
+                && (need.family.is_some() || !borrowed.contains(&name))
+            {
+                call.needs.push(need);
+            }
+        }
         calls.push(call);
     }
     let mut notes = Vec::new();

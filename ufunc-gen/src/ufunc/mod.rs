@@ -25,6 +25,7 @@ use std::fmt;
 use anyhow::{Result, anyhow, bail, ensure};
 use hashbrown::HashSet;
 
+use crate::access::{self, Accessor, Action};
 use crate::dwarf::DebugInfo;
 use crate::dwarf::functions::{Function, ParametersEnd, bare};
 use crate::elf::{Functions, Host};
@@ -134,6 +135,8 @@ pub struct Choice {
 pub struct Chosen<'a> {
     /// The ufuncs, by the names of their kfuncs.
     pub ufuncs: Vec<Ufunc<'a>>,
+    /// What a policy grants beside functions.
+    pub accessors: Vec<Accessor>,
     /// The inferred pairs, a line for each, with the reason.
     pub inferred: Vec<String>,
     /// Pairs that look like acquire and release, and are not lent.
@@ -167,25 +170,31 @@ pub fn choose<'a>(
         None if choice.infer => infer::pairs(debug, functions.all(), symbols, &choice.prefix)?,
         None => Inferred::default(),
     };
-    ensure!(!requests.is_empty(), nothing_to_lend(host, debug, choice, &left_out));
+    let grants = choice.policy.as_ref().map(Policy::grants).unwrap_or_default();
+    let accessors = access::accessors(grants, &choice.prefix)?;
+    let has_something = !requests.is_empty() || !accessors.is_empty();
+    ensure!(has_something, nothing_to_lend(host, debug, choice, &left_out));
     let lend = |request: Request| -> Result<Ufunc<'a>> {
         locate::find(host, debug, &functions, symbols, &request)
             .and_then(|located| ufunc(debug, located, &request, &choice.prefix))
             .map_err(|error| with_place(&error, &request.origin))
     };
     let ufuncs = all(requests.into_iter().map(lend))?;
+    let count = ufuncs.len() + accessors.len();
     ensure!(
-        ufuncs.len() <= KFUNC_SET_MAX,
-        "{} functions are lent, the kernel takes {KFUNC_SET_MAX} at most; name fewer in a policy (--policy)",
-        ufuncs.len()
+        count <= KFUNC_SET_MAX,
+        "{count} functions are lent, the kernel takes {KFUNC_SET_MAX} at most; name fewer in a policy (--policy)"
     );
+    access::check_names(&accessors, ufuncs.iter().map(|ufunc| ufunc.kfunc.as_str()))?;
     let mut notes = unprototyped(&ufuncs);
     // What was inferred can be called: pairs that cannot are left out.
     if ufuncs.iter().any(|ufunc| !matches!(ufunc.origin, Origin::Inferred(_))) {
-        notes.extend(callable::notes(debug, &ufuncs)?);
+        let borrows = accessors.iter().filter(|accessor| accessor.action == Action::Borrow);
+        let borrowed: Vec<_> = borrows.map(|accessor| accessor.object.name.as_str()).collect();
+        notes.extend(callable::notes(debug, &ufuncs, &borrowed)?);
     }
     notes.extend(unreleased(&ufuncs));
-    Ok(Chosen { ufuncs, inferred: pairs, left_out, notes })
+    Ok(Chosen { ufuncs, accessors, inferred: pairs, left_out, notes })
 }
 
 /// The functions that may have to be looked at: an application has many more.

@@ -10,6 +10,9 @@
 //! sleepable = true             # optional: it may sleep, so only programs may call it that do
 //! arguments = { message = "string" }  # optional: what arguments are, where their types do not tell
 //! ```
+//!
+//! What it may grant beside functions, `[[borrow]]`, `[[write]]` and `[[read]]`, is in
+//! [`access::grant`](crate::access::grant).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,6 +22,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Marked, Origin, Request};
+use crate::access::grant::{self, Grant};
 use crate::ident::is_identifier;
 use crate::metadata::{ArgumentKind, Role};
 use crate::nearest;
@@ -29,6 +33,7 @@ use crate::toml_file::TomlFile;
 pub struct Policy {
     path: String,
     requests: Vec<Request>,
+    grants: Vec<Grant>,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +41,12 @@ pub struct Policy {
 struct Document {
     #[serde(default)]
     ufunc: Vec<Entry>,
+    #[serde(default)]
+    borrow: Vec<grant::Borrow>,
+    #[serde(default)]
+    write: Vec<grant::Write>,
+    #[serde(default)]
+    read: Vec<grant::Read>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +94,11 @@ impl Policy {
                 origin: Origin::Policy(place),
             });
         }
-        Ok(Policy { path: file.path().to_owned(), requests })
+        let mut grants = grant::Grants::new(|at| file.place(at..at));
+        document.borrow.into_iter().try_for_each(|entry| grants.borrow(entry))?;
+        document.write.into_iter().try_for_each(|entry| grants.write(entry))?;
+        document.read.into_iter().try_for_each(|entry| grants.read(entry))?;
+        Ok(Policy { path: file.path().to_owned(), requests, grants: grants.finish() })
     }
 
     /// Where the policy was read.
@@ -94,6 +109,11 @@ impl Policy {
     /// The functions that it names.
     pub(super) fn requests(&self) -> &[Request] {
         &self.requests
+    }
+
+    /// What it grants beside functions.
+    pub(crate) fn grants(&self) -> &[Grant] {
+        &self.grants
     }
 }
 
@@ -111,6 +131,8 @@ fn arguments(file: &TomlFile, entries: BTreeMap<String, Spanned<String>>) -> Res
     });
     marked.collect()
 }
+/// What types are called after that tell objects apart by whose they are.
+const OWN_FAMILIES: [&str; 2] = ["borrowed", "owned"];
 
 /// Families end up in the names of types, after `struct__`: identifiers, and no third `_` before
 /// them, which would make libbpf take the type for a flavour of the struct.
@@ -118,6 +140,10 @@ pub(super) fn check_family(family: &str) -> Result<()> {
     ensure!(
         is_identifier(family) && !family.starts_with('_') && !family.contains("___"),
         "family {family:?} is not a plain identifier"
+    );
+    ensure!(
+        !OWN_FAMILIES.contains(&family),
+        "family {family:?} has a name that means something else; give it another one"
     );
     Ok(())
 }
@@ -143,6 +169,7 @@ mod tests {
             ("[[ufunc]]\nfunction = \"f\"\nrole = \"borrow\"\n", "3"),
             ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\nrolle = 1\n", "4"),
             ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\nfamily = \"a b\"\n", "4"),
+            ("[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\nfamily = \"owned\"\n", "4"),
             ("[[ufunc]]\nfunction = \"\"\nrole = \"plain\"\n", "2"),
             (
                 "[[ufunc]]\nfunction = \"f\"\nrole = \"plain\"\narguments.a = \"strng\"\n",

@@ -32,7 +32,7 @@ pub fn with_module<T>(host: &Host<'_>, then: impl FnOnce(&Module<'_>) -> Result<
     with_debug_info(host, |debug| {
         let choice = Choice { infer: true, ..Choice::default() };
         let chosen = ufunc::choose(host, &host.functions(), debug, &choice)?;
-        then(&Module::new(host, debug, chosen.ufuncs)?)
+        then(&Module::new(host, debug, chosen.ufuncs, chosen.accessors)?)
     })
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn check(bytes: &[u8], module: &Module<'_>, kernel: &Kernel, name: &s
     this_module(&elf, kernel, name);
     let stubs = stubs(&elf);
     for kfunc in &module.kfuncs {
-        let name = kfunc.ufunc.kfunc.as_str();
+        let name = kfunc.name.as_str();
         assert!(stubs.contains_key(name), "no stub for {name}");
     }
     assert_eq!(stubs.len(), module.kfuncs.len() + 2, "{stubs:?}");
@@ -154,7 +154,7 @@ fn types(elf: &Elf<'_>, module: &Module<'_>, kernel: &Kernel) {
         })
         .collect();
     let expected: BTreeMap<_, _> =
-        module.kfuncs.iter().map(|kfunc| (kfunc.ufunc.kfunc.clone(), kfunc.flags)).collect();
+        module.kfuncs.iter().map(|kfunc| (kfunc.name.clone(), kfunc.flags)).collect();
     assert_eq!(found, expected);
 }
 

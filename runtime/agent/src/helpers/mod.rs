@@ -11,6 +11,7 @@ mod dynptr;
 mod identity;
 mod maps;
 mod number;
+mod objects;
 mod print;
 mod probe;
 mod stack;
@@ -141,6 +142,8 @@ fn kfunc_of(name: &str) -> Function {
         "ufunc_begin" => obligations::begin as Function,
         "ufunc_acquired" => obligations::acquired as Function,
         "ufunc_released" => obligations::released as Function,
+        "ufunc_borrow" => objects::borrow as Function,
+        "ufunc_write" => objects::write as Function,
         _ => std::ptr::null(),
     }
 }

@@ -103,6 +103,7 @@ impl Translator<'_, '_> {
                 self.set(0, argument);
                 Ok(())
             }
+            Binding::Element(element) => self.element(target, element),
             Binding::Data { .. } => bail!("the {target} is bound as data"),
         }
     }

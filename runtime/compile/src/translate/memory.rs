@@ -24,8 +24,20 @@ impl Translator<'_, '_> {
         } else {
             MemFlags::new().with_trap_code(Some(MAY_FAULT))
         };
+        let value = self.load_plain(flags, (base, offset), place.bytes, signed);
+        self.set(dst, value);
+    }
+
+    /// Loads so many bytes as a whole register.
+    fn load_plain(
+        &mut self,
+        flags: MemFlags,
+        (base, offset): (Value, i32),
+        bytes: u8,
+        signed: bool,
+    ) -> Value {
         let ins = self.builder.ins();
-        let value = match (place.bytes, signed) {
+        match (bytes, signed) {
             (1, false) => ins.uload8(types::I64, flags, base, offset),
             (1, true) => ins.sload8(types::I64, flags, base, offset),
             (2, false) => ins.uload16(types::I64, flags, base, offset),
@@ -33,8 +45,18 @@ impl Translator<'_, '_> {
             (4, false) => ins.uload32(flags, base, offset),
             (4, true) => ins.sload32(flags, base, offset),
             _ => ins.load(types::I64, flags, base, offset),
-        };
-        self.set(dst, value);
+        }
+    }
+
+    /// Loads so many bytes of the host's at an address, which may be anything; 0 if nothing is there.
+    pub(super) fn load_of_host(&mut self, address: Value, bytes: u8, signed: bool) -> Value {
+        let flags = MemFlags::new().with_trap_code(Some(MAY_FAULT));
+        if bytes == 8 {
+            // As for the program's own loads.
+            return self.builder.ins().atomic_load(types::I64, flags, address);
+        }
+        let place = self.numbered(address, 0);
+        self.load_plain(flags, place, bytes, signed)
     }
 
     pub(super) fn store(&mut self, place: Place, value: Source) {
@@ -108,6 +130,10 @@ impl Translator<'_, '_> {
         if place.base == FRAME {
             return (base, offset);
         }
+        self.numbered(base, offset)
+    }
+
+    fn numbered(&mut self, base: Value, offset: i32) -> (Value, i32) {
         self.accesses += 1;
         let base = self.builder.ins().iadd_imm(base, i64::from(offset - self.accesses));
         (base, self.accesses)

@@ -4,6 +4,7 @@
 
 mod alu;
 mod call;
+mod element;
 mod memory;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use ufunc_compile::opcode::{MAX_LOOPS, alu, jump, pseudo, size};
-use ufunc_compile::{Binding, Instruction, Reach, Shape, Signature, Target, Value};
+use ufunc_compile::{Binding, Element, Instruction, Reach, Shape, Signature, Target, Value};
 
 use crate::asm::{
     R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, add_imm, alu64, alu64_imm, branch_imm,
@@ -556,4 +556,42 @@ fn what_a_program_calls_first_changes_no_register() {
     // SAFETY: as above; r2 is not read after the call but for what it holds in native code.
     unsafe { world.load(&code).unwrap().call([1, 2, 0, 0, 0]) };
     assert_eq!(NOTED.take(), [[9, 0, 0], [9, 0, 0]]);
+}
+
+#[test]
+fn elements_of_the_hosts_arrays_are_found_and_none_beyond() {
+    let array = [0x7fff_i16, -1, -2, 3];
+    // The array is two pointers away from the object.
+    let link = (&raw const array).expose_provenance() as u64;
+    let chain = [5, (&raw const link).expose_provenance() as u64];
+    let element = Element { follow: vec![8, 0], offset: 2, count: 3, bytes: 2, signed: true };
+    let read = |element: &Element, object: u64, index: u64| {
+        let world = World::default().bind(KFUNC, Binding::Element(element.clone()), 0);
+        world.run(&[call_kfunc(7), exit()], [object, index, 3, 4, 5])
+    };
+    let object = (&raw const chain).expose_provenance() as u64;
+    // Of an index only the lower half counts.
+    for (index, expected) in [(0, -1), (1, -2), (2, 3), (3, 0), (u64::from(u32::MAX), 0)] {
+        for above in [0, 7 << 32] {
+            assert_eq!(read(&element, object, index | above), (expected as i64).cast_unsigned());
+        }
+    }
+    let unsigned = Element { signed: false, ..element.clone() };
+    assert_eq!(read(&unsigned, object, 0), 0xffff);
+    let here = Element { follow: Vec::new(), offset: 0, count: 2, bytes: 8, signed: false };
+    assert_eq!(read(&here, object, 0), 5);
+    assert_eq!(read(&here, object, 1), chain[1]);
+    let world = World::default().bind(KFUNC, Binding::Element(element), 0);
+    let code = world.compile(&[call_kfunc(7), exit()]).unwrap();
+    // Two pointers and the element; all may be anywhere, and no function is called.
+    assert_eq!(code.faulting_loads.len(), 3);
+    assert!(!code.calls_outside && code.relocations.is_empty());
+}
+
+#[test]
+fn elements_of_odd_sizes_are_refused() {
+    let element = Element { follow: Vec::new(), offset: 0, count: 2, bytes: 3, signed: false };
+    let world = World::default().bind(KFUNC, Binding::Element(element), 0);
+    let error = world.compile(&[call_kfunc(7), exit()]).unwrap_err();
+    assert!(format!("{error:#}").contains("elements of 3 bytes"), "{error:#}");
 }

@@ -38,7 +38,7 @@ pub(super) fn declare<'m>(module: &'m Module<'_>, kernel: &Kernel) -> Result<Dec
     let declare = |id: &dyn Fn(TypeId) -> TypeId| {
         let kfuncs = module.kfuncs.iter();
         let declare = |kfunc: &'m crate::module::Kfunc<'_>| Declaration {
-            name: &kfunc.ufunc.kfunc,
+            name: &kfunc.name,
             id: id(kfunc.id),
             flags: kfunc.flags,
         };
