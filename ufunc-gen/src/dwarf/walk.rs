@@ -198,6 +198,54 @@ impl<'u, 'a> Walk<'u, 'a> {
         self.next_named(depth, |tag, _| wanted(tag), enough)
     }
 
+    /// Calls `take` with each child of the entry that the walk gave last, as long as they say little and
+    /// `take` wants more. Says whether it had all of them, and `count`: if not, the walk stays where it
+    /// was.
+    #[inline]
+    pub(crate) fn take_children(
+        &mut self,
+        count: usize,
+        mut take: impl FnMut(&Brief<'a>) -> bool,
+    ) -> bool {
+        if !self.entry.has_children {
+            return false;
+        }
+        let (mut cursor, unit, depth) = (self.cursor, self.unit, self.depth);
+        let mut taken = 0;
+        loop {
+            let at = self.place(cursor.at);
+            let code = match cursor.leb() {
+                Ok(0) => break,
+                Ok(code) => code,
+                Err(_) => return false,
+            };
+            let rare;
+            let plan = match unit.plans.made(code) {
+                Some(plan) => plan,
+                None => match unit.plans.make(&self.debug.plans, unit, code) {
+                    Ok(plan) => {
+                        rare = plan;
+                        &*rare
+                    }
+                    Err(_) => return false,
+                },
+            };
+            let Some(brief) = cursor.name_and_type(unit, plan, at, depth) else { return false };
+            let Some(len) = brief.len.filter(|_| brief.is_whole) else { return false };
+            if !take(&brief) || cursor.skip(len.into()).is_err() {
+                return false;
+            }
+            taken += 1;
+        }
+        if taken != count {
+            return false;
+        }
+        self.cursor = cursor;
+        self.depth = depth - 1;
+        self.unpaid += taken + 1;
+        true
+    }
+
     /// Where the next child is of the entry at `depth`.
     pub(crate) fn next_child_place(&mut self, depth: isize) -> Result<Option<DieRef>> {
         self.max_depth = depth + 1;

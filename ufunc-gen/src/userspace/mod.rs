@@ -17,6 +17,7 @@ mod names;
 mod offsets;
 mod placing;
 mod scan;
+mod seen;
 mod store;
 mod variables;
 mod variants;

@@ -67,11 +67,24 @@ impl<'a> Names<'a> {
             return 0;
         }
         let address = name.address();
+        if self.places[self.last as usize].address == address {
+            // `typedef struct data data`
+            return self.last;
+        }
         let likely = self.places[self.last as usize].next;
         // What begins there is that name.
         let is_likely = self.places[likely as usize].address == address;
         self.last = if is_likely { likely } else { self.at(address, name) };
         self.last
+    }
+
+    /// Whether `name` is at the place where the one with the number `id` was found last.
+    #[inline]
+    pub(super) fn is_at(&self, id: NameId, name: RawName<'a>) -> bool {
+        match name.is_missing() {
+            true => id == 0,
+            false => self.places.get(id as usize).is_some_and(|place| place.address == name.address()),
+        }
     }
 
     /// Number of `name`, which is at `address`.

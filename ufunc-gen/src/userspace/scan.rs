@@ -14,6 +14,7 @@ use super::Options;
 use super::elsewhere::{is_passed, without_clone};
 use super::names::NameId;
 use super::offsets::Offsets;
+use super::seen::Seen;
 use super::store::{Draft, Head, Key, Packed, Part, RecordId, Ref, Store, Translation};
 use super::variables::UnitVariables;
 use crate::btf::kind;
@@ -76,6 +77,8 @@ struct Local {
     /// The end of its parts, which begin where those of the one before end.
     parts: (u32, u32),
     rules: Rules,
+    /// The record of another unit that says the same, but for what it refers to; 0 if there is none.
+    known: RecordId,
 }
 
 /// How far a type got on its way into the store.
@@ -170,6 +173,8 @@ pub(super) struct Scanner<'d, 'a> {
     units: u32,
     /// The scope of the last type, whose name was looked up.
     scope: Option<(Arc<str>, NameId)>,
+    /// Structs, unions and enums of the units before.
+    seen: Seen,
 }
 
 impl<'d, 'a> Scanner<'d, 'a> {
@@ -202,6 +207,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             rooted: Vec::new(),
             units: 0,
             scope: None,
+            seen: Seen::default(),
         }
     }
 
@@ -217,10 +223,13 @@ impl<'d, 'a> Scanner<'d, 'a> {
         self.place = unit.place();
         self.units += 1;
         self.by_name.clear();
+        self.seen.begin();
         self.collect(unit)?;
         self.by_offset.finish();
         self.find_outer();
-        self.intern_all(unit)
+        let types = self.intern_all(unit)?;
+        self.remember();
+        Ok(types)
     }
 
     // ── reading ──
@@ -314,6 +323,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                         function.variadic = true;
                     }
                 }
+                _ if self.add_known_type(walk, &entry, &mut scopes) => {}
                 _ => {
                     self.raw.read(self.debug, unit, walk, &entry)?;
                     let nested = self.raw.nested;
@@ -354,7 +364,94 @@ impl<'d, 'a> Scanner<'d, 'a> {
             target: self.place.target(entry.ty),
             parts: (parts, parts),
             rules: Rules::default(),
+            known: 0,
         });
+    }
+
+    /// Keeps the struct, union or enum `entry`, at which `walk` is, if it says what one in the store
+    /// does, but for what its members refer to. Says whether it does.
+    fn add_known_type(
+        &mut self,
+        walk: &mut Walk<'_, 'a>,
+        entry: &Entry<'a>,
+        scopes: &mut Scopes<'a>,
+    ) -> bool {
+        let (kind, stored, child_tag) = match entry.tag {
+            dw::DW_TAG_structure_type | dw::DW_TAG_class_type => {
+                (Kind::Struct, kind::STRUCT, dw::DW_TAG_member)
+            }
+            dw::DW_TAG_union_type => (Kind::Union, kind::UNION, dw::DW_TAG_member),
+            dw::DW_TAG_enumeration_type => (Kind::Enum, kind::ENUM, dw::DW_TAG_enumerator),
+            _ => return false,
+        };
+        let is_whole = !entry.declaration && entry.signature.is_none();
+        let size = entry.byte_size.and_then(|size| u32::try_from(size).ok());
+        let Some(size) = size.filter(|_| is_whole && entry.specification.is_none()) else {
+            return false;
+        };
+        let name = match entry.name.is_missing() {
+            true => 0,
+            false => self.scoped_name(entry.name, scopes),
+        };
+        let is_likely = |&id: &RecordId| {
+            // `void` is no such record.
+            id != 0 && {
+                let head = self.store.head(id);
+                let found = (u32::from(head.kind), head.detail, head.name, head.size);
+                found == (stored, 0, name, size)
+            }
+        };
+        let Some(known) = self.seen.guess(name).into_iter().find(is_likely) else {
+            self.seen.is(0);
+            return false;
+        };
+        let (start, place) = (self.parts.len(), self.place);
+        let is_same = {
+            let (names, own) = (&self.store.names, &mut self.parts);
+            let mut parts = self.store.parts(known);
+            walk.take_children(parts.len(), |child| {
+                let Some(part) = parts.next() else { return false };
+                if child.tag != child_tag || !names.is_at(part.name, child.name) {
+                    return false;
+                }
+                if kind == Kind::Enum {
+                    return part.values == [child.number, 0];
+                }
+                let (name, ty, values) = (part.name, place.target(child.ty), part.values);
+                own.push(LocalPart { name, ty, values });
+                let [bit_offset, bits] = values;
+                bits == 0 && u64::from(child.number) * 8 == bit_offset.into()
+            })
+        };
+        if !is_same {
+            self.parts.truncate(start);
+            self.seen.is(0);
+            return false;
+        }
+        self.seen.is(known);
+        self.add_local(Local {
+            at: entry.at,
+            kind,
+            detail: 0,
+            name,
+            size,
+            target: Target::Void,
+            parts: (start as u32, self.parts.len() as u32),
+            rules: Rules::default(),
+            known,
+        });
+        true
+    }
+
+    /// Takes note of the structs, unions and enums of the unit, for those that come after it.
+    fn remember(&mut self) {
+        let all = self.locals.iter().zip(&self.kept).zip(&self.states);
+        self.seen.note(all.filter_map(|((local, kept), state)| match (local.kind, kept, state) {
+            (Kind::Struct | Kind::Union | Kind::Enum, Ref::Record(id), State::Done) => {
+                Some((local.name, *id))
+            }
+            _ => None,
+        }));
     }
 
     /// The number of `name` with what is around it.
@@ -428,6 +525,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             target: self.place.target(raw.target),
             parts: (start, self.parts.len() as u32),
             rules: raw.rules,
+            known: 0,
         };
         // A stand-in for the type of a type unit; not all of them are declarations (GCC's enums).
         if entry.signature.is_some() {
@@ -657,6 +755,16 @@ impl<'d, 'a> Scanner<'d, 'a> {
     fn keep(&mut self, index: u32) -> Option<Ref> {
         let local = self.locals[index as usize];
         let others = self.stack.len();
+        if local.known != 0 {
+            let is_same = self.refers_as_known(&local);
+            if self.stack.len() > others {
+                return None;
+            }
+            if is_same {
+                self.store.found_again(local.known, (local.at, 0));
+                return Some(Ref::Record(local.known));
+            }
+        }
         let target = self.reference(local.target);
         let kind = match local.kind {
             Kind::Same | Kind::Array if self.stack.len() > others => return None,
@@ -717,6 +825,17 @@ impl<'d, 'a> Scanner<'d, 'a> {
         };
         self.draft = draft;
         id.map(Ref::Record)
+    }
+
+    /// Whether the members of `local` refer to what those of the record do that is known to say the
+    /// same otherwise. Members whose types are new put these on the stack.
+    fn refers_as_known(&mut self, local: &Local) -> bool {
+        let mut is_same = true;
+        for (number, part) in (local.parts.0 as usize..local.parts.1 as usize).enumerate() {
+            let reference = self.reference(self.parts[part].ty);
+            is_same &= self.store.part_type(local.known, number) == reference;
+        }
+        is_same
     }
 
     /// Remembers that `local` was expressed as `target`.

@@ -241,6 +241,14 @@ impl<'a> Store<'a> {
         id
     }
 
+    /// Takes note that the record `id` was found at `first`, too.
+    pub(super) fn found_again(&mut self, id: RecordId, first: First) {
+        let record = &mut self.records[id as usize];
+        record.first = record.first.min(first);
+        self.records[self.last as usize].next = id;
+        self.last = id;
+    }
+
     /// Where the record `id` was found first.
     pub(super) fn first(&self, id: RecordId) -> First {
         self.records[id as usize].first
@@ -290,6 +298,12 @@ impl<'a> Store<'a> {
             ty: Packed(part[1]),
             values: [part[2], part[3]],
         })
+    }
+
+    /// The type of the part `number` of the record `id`, which has so many.
+    #[inline]
+    pub(super) fn part_type(&self, id: RecordId, number: usize) -> Packed {
+        Packed(self.words(id)[HEAD + number * PART + 1])
     }
 
     /// The name by which others refer to the record `id`, if that is how they do.
