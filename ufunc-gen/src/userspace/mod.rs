@@ -155,9 +155,11 @@ fn scan<'a>(
     progress: &AtomicU64,
 ) -> Result<(Store<'a>, Vec<UnitTypes>)> {
     let hasher = DefaultHashBuilder::default();
+    // Two workers have nearly all names each.
+    let len = 2 * debug.len() / debug.jobs().max(2) as u64;
     let workers = debug.for_units_with(
         Attributes::Types,
-        || Scanner::new(debug, options, hasher.clone()),
+        || Scanner::new(debug, options, hasher.clone(), len),
         |scanner, unit: &Unit<'a>| {
             let types = scanner.read(unit)?;
             progress.fetch_add(unit.len() as u64, Ordering::Relaxed);
@@ -178,5 +180,5 @@ fn scan<'a>(
         units.append(&mut found);
     }
     units.sort_unstable_by_key(|unit| unit.unit);
-    Ok((store.unwrap_or_else(|| Store::new(hasher)), units))
+    Ok((store.unwrap_or_else(|| Store::new(hasher, 0)), units))
 }

@@ -178,16 +178,17 @@ pub(super) struct Scanner<'d, 'a> {
 }
 
 impl<'d, 'a> Scanner<'d, 'a> {
-    /// One whose store has the hasher `hasher`.
+    /// One whose store has the hasher `hasher`. It will read `len` bytes or so.
     pub(super) fn new(
         debug: &'d DebugInfo<'a>,
         options: &'d Options,
         hasher: DefaultHashBuilder,
+        len: u64,
     ) -> Self {
         Scanner {
             debug,
             options,
-            store: Store::new(hasher),
+            store: Store::new(hasher, len),
             raw: RawType::default(),
             locals: Vec::new(),
             parts: Vec::new(),
