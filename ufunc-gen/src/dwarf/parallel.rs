@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading several units at a time.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -32,6 +33,7 @@ impl<'a> DebugInfo<'a> {
         let next = AtomicUsize::new(0);
         let work = || -> Result<(W, Vec<T>)> {
             let (mut worker, mut found) = (worker(), Vec::new());
+            let plans = Arc::default();
             loop {
                 let index = UnitIndex(next.fetch_add(1, Ordering::Relaxed));
                 if index.0 >= self.units.len() {
@@ -44,9 +46,9 @@ impl<'a> DebugInfo<'a> {
                 };
                 let read = match wanted {
                     // Who looks for functions will look at some entries again.
-                    Attributes::All => self.unit(index).and_then(read_unit),
+                    Attributes::All => self.unit_by(index, &plans).and_then(read_unit),
                     Attributes::Types => {
-                        Unit::open(self, index, wanted).and_then(|unit| read_unit(&unit))
+                        Unit::open(self, index, wanted, &plans).and_then(|unit| read_unit(&unit))
                     }
                 };
                 if read.is_err() {

@@ -70,18 +70,21 @@ impl BriefPlan {
     /// That of entries with the tag `tag` whose attributes are read by `steps`; `None` if name and type
     /// are elsewhere.
     fn new(tag: DwTag, has_children: bool, steps: &[Step]) -> Option<Self> {
-        let number = match tag {
-            dw::DW_TAG_member => Some(Field::Location),
-            dw::DW_TAG_enumerator => Some(Field::ConstValue),
+        let (number, is_simple) = match tag {
+            dw::DW_TAG_member => (Some(Field::Location), true),
+            dw::DW_TAG_enumerator => (Some(Field::ConstValue), true),
             // Nobody looks at the size of these.
             dw::DW_TAG_pointer_type
             | dw::DW_TAG_const_type
             | dw::DW_TAG_volatile_type
-            | dw::DW_TAG_restrict_type => Some(Field::ByteSize),
-            _ => None,
+            | dw::DW_TAG_restrict_type => (Some(Field::ByteSize), true),
+            dw::DW_TAG_formal_parameter | dw::DW_TAG_typedef => (None, true),
+            dw::DW_TAG_structure_type
+            | dw::DW_TAG_class_type
+            | dw::DW_TAG_union_type
+            | dw::DW_TAG_enumeration_type => (Some(Field::ByteSize), false),
+            _ => (None, false),
         };
-        let is_simple =
-            number.is_some() || matches!(tag, dw::DW_TAG_formal_parameter | dw::DW_TAG_typedef);
         let mut plan = BriefPlan { is_whole: is_simple && !has_children, ..BriefPlan::default() };
         // `None` behind what is not always of one length.
         let mut at = Some(0_u8);
@@ -113,6 +116,8 @@ impl BriefPlan {
                     plan.constant = value;
                     Some(0)
                 }
+                // A size that is somewhere else.
+                Step::Number(field, _) if Some(field) == number && !is_simple => return None,
                 // It may be but a declaration.
                 Step::Number(Field::Declaration, _) => return None,
                 Step::Number(field, width) => {
@@ -144,8 +149,9 @@ pub(crate) struct Brief<'a> {
     pub(crate) tag: DwTag,
     pub(crate) depth: isize,
     pub(crate) name: RawName<'a>,
-    pub(crate) ty: Option<DieRef>,
-    /// Of a member its place, of an enumerator its value.
+    /// Offset of its type in the unit.
+    pub(crate) ty: Option<u32>,
+    /// Of a member its place, of an enumerator its value, of a struct, union or enum its size.
     pub(crate) number: u32,
     /// Bytes of its attributes, if that is known.
     pub(super) len: Option<u8>,
@@ -275,7 +281,8 @@ impl Step {
 /// what is wanted.
 type Origin<'a> = (&'a [u8], Encoding, Attributes);
 
-/// The plans of all units.
+/// The plans of many units. Threads that read units have some each: to share them would have the
+/// processors wait for each other.
 #[derive(Debug, Default)]
 pub(super) struct SharedPlans<'a>(Mutex<HashMap<Origin<'a>, Arc<Plan>>>);
 
@@ -335,28 +342,18 @@ impl Plans {
     }
 
     /// The plan for the abbreviation `code` of `unit`, made before or now.
-    pub(super) fn get<'p, 'a>(
-        &'p self,
-        shared: &SharedPlans<'a>,
-        unit: &Unit<'a>,
-        code: u64,
-    ) -> Result<PlanOf<'p>> {
+    pub(super) fn get<'p>(&'p self, unit: &Unit<'_>, code: u64) -> Result<PlanOf<'p>> {
         match self.made(code) {
             Some(plan) => Ok(PlanOf::Unit(plan)),
-            None => self.make(shared, unit, code).map(PlanOf::Shared),
+            None => self.make(unit, code).map(PlanOf::Shared),
         }
     }
 
-    /// The plan for the abbreviation `code` of `unit`, found among `shared` or made: kept, unless it
-    /// is one of those whose numbers have gaps.
+    /// The plan for the abbreviation `code` of `unit`, found among those that it shares with others or
+    /// made: kept, unless it is one of those whose numbers have gaps.
     #[cold]
-    pub(super) fn make<'a>(
-        &self,
-        shared: &SharedPlans<'a>,
-        unit: &Unit<'a>,
-        code: u64,
-    ) -> Result<Arc<Plan>> {
-        let plan = shared.get(unit, code)?;
+    pub(super) fn make(&self, unit: &Unit<'_>, code: u64) -> Result<Arc<Plan>> {
+        let plan = unit.shared.get(unit, code)?;
         if let Some(place) = self.0.get((code as usize).wrapping_sub(1)) {
             // Another thread may have been faster, with the same plan.
             drop(place.set(Arc::clone(&plan)));
@@ -479,9 +476,7 @@ impl<'a> Cursor<'a> {
             Some(place) => RawName::at(unit.strings.at(word(place) as usize)),
             None => RawName::default(),
         };
-        let ty = ty.map(|place| {
-            DieRef::new(unit.section, unit.start.saturating_add(word(place) as usize))
-        });
+        let ty = ty.map(word);
         let number = match self.endian {
             _ if mask == 0 => constant,
             RunTimeEndian::Little => word(number) & mask,

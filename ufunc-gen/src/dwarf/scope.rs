@@ -55,6 +55,12 @@ impl<'a> Scopes<'a> {
         }
     }
 
+    /// Whether nothing with a name is around the walk.
+    #[inline]
+    pub(crate) fn are_none(&self) -> bool {
+        self.open.is_empty() && self.later.is_empty() && self.none.is_empty()
+    }
+
     /// The innermost scope, those that were entered by [`Scopes::enter_later`] among them.
     pub(crate) fn resolve(&mut self, debug: &DebugInfo<'a>) -> &Arc<str> {
         for entry in std::mem::take(&mut self.later) {

@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Error, Result, ensure};
 use gimli::DwTag;
+use gimli::constants as dw;
 
 use super::DebugInfo;
 use super::entry::{DieRef, Entry};
@@ -19,11 +20,24 @@ pub(crate) enum Said<'w, 'a> {
 }
 
 /// An entry whose attributes come next.
+#[derive(Clone, Copy, Default)]
 struct Found {
     /// That of its abbreviation.
     code: u64,
     offset: usize,
     depth: isize,
+}
+
+/// Whether [`Walk::next_opened`] gives entries with that tag, which have children, without all that
+/// they say.
+pub(crate) fn opens(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        dw::DW_TAG_structure_type
+            | dw::DW_TAG_class_type
+            | dw::DW_TAG_union_type
+            | dw::DW_TAG_enumeration_type
+    )
 }
 
 /// Entries of a unit, each before its children.
@@ -39,6 +53,8 @@ pub(crate) struct Walk<'u, 'a> {
     /// Entries read that the budget does not know of.
     unpaid: usize,
     entry: Entry<'a>,
+    /// Where the attributes are of the entry that was opened last.
+    opened: (Cursor<'a>, Found),
 }
 
 impl<'u, 'a> Walk<'u, 'a> {
@@ -100,6 +116,7 @@ impl<'u, 'a> Walk<'u, 'a> {
             max_depth: isize::MAX,
             unpaid: 0,
             entry,
+            opened: (cursor, Found::default()),
         }
     }
 
@@ -177,6 +194,42 @@ impl<'u, 'a> Walk<'u, 'a> {
         Ok(Some(Said::Much(self.read(&found)?)))
     }
 
+    /// [`Walk::next_briefly`] for those who may know structs, unions and enums by less than all that
+    /// they say. Of these it gives the name and the size, in the same way; then the walk is at their
+    /// children, and [`Walk::read_opened`] gives all of them.
+    #[inline]
+    pub(crate) fn next_opened(
+        &mut self,
+        floor: isize,
+        wanted: impl Fn(DwTag, isize) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
+        let Some(found) = self.advance(floor, wanted)? else { return Ok(None) };
+        let (unit, at) = (self.unit, self.place(found.offset));
+        if let Some(plan) = unit.plans.made(found.code)
+            && let Some(brief) = self.cursor.name_and_type(unit, plan, at, found.depth)
+            && (brief.is_whole || (plan.has_children && opens(brief.tag) && !brief.declares))
+        {
+            let mut behind = self.cursor;
+            let passed = match brief.len {
+                Some(len) => behind.skip(len.into()),
+                None => behind.skip_attributes(unit, plan),
+            };
+            if passed.is_ok() {
+                self.opened = (self.cursor, found);
+                self.cursor = behind;
+                return Ok(Some(Said::Little(brief)));
+            }
+        }
+        Ok(Some(Said::Much(self.read(&found)?)))
+    }
+
+    /// Goes back to the attributes of the entry that the walk gave last, and reads them.
+    pub(crate) fn read_opened(&mut self) -> Result<&Entry<'a>> {
+        let (attributes, found) = self.opened;
+        self.cursor = attributes;
+        self.read(&found)
+    }
+
     /// [`Walk::next_child_among`] for those who can do with little of most entries.
     pub(crate) fn next_child_briefly(
         &mut self,
@@ -199,7 +252,7 @@ impl<'u, 'a> Walk<'u, 'a> {
     }
 
     /// Calls `take` with each child of the entry that the walk gave last, as long as they say little and
-    /// `take` wants more. Says whether it had all of them, and `count`: if not, the walk stays where it
+    /// `take` wants more; the entry has some. Says whether it had all of them, and `count`: if not, the walk stays where it
     /// was.
     #[inline]
     pub(crate) fn take_children(
@@ -207,9 +260,6 @@ impl<'u, 'a> Walk<'u, 'a> {
         count: usize,
         mut take: impl FnMut(&Brief<'a>) -> bool,
     ) -> bool {
-        if !self.entry.has_children {
-            return false;
-        }
         let (mut cursor, unit, depth) = (self.cursor, self.unit, self.depth);
         let mut taken = 0;
         loop {
@@ -222,7 +272,7 @@ impl<'u, 'a> Walk<'u, 'a> {
             let rare;
             let plan = match unit.plans.made(code) {
                 Some(plan) => plan,
-                None => match unit.plans.make(&self.debug.plans, unit, code) {
+                None => match unit.plans.make(unit, code) {
                     Ok(plan) => {
                         rare = plan;
                         &*rare
@@ -253,7 +303,7 @@ impl<'u, 'a> Walk<'u, 'a> {
         let unit = self.unit;
         let passed = unit
             .plans
-            .get(&self.debug.plans, unit, found.code)
+            .get(unit, found.code)
             .and_then(|plan| self.cursor.pass(unit, &plan, plan.has_sibling));
         if passed.map_err(|error| self.failed(error, found.offset))? {
             self.depth = found.depth;
@@ -295,7 +345,7 @@ impl<'u, 'a> Walk<'u, 'a> {
             let rare;
             let plan = match self.unit.plans.made(code) {
                 Some(plan) => plan,
-                None => match self.unit.plans.make(&self.debug.plans, self.unit, code) {
+                None => match self.unit.plans.make(self.unit, code) {
                     Ok(plan) => {
                         rare = plan;
                         &*rare
@@ -328,7 +378,7 @@ impl<'u, 'a> Walk<'u, 'a> {
         self.entry = Entry::empty(self.place(found.offset));
         self.entry.depth = found.depth;
         let (debug, unit) = (self.debug, self.unit);
-        let plan = unit.plans.get(&debug.plans, unit, found.code)?;
+        let plan = unit.plans.get(unit, found.code)?;
         match self.cursor.read_attributes(debug, unit, &plan, &mut self.entry) {
             Ok(()) => Ok(&self.entry),
             Err(error) => Err(self.failed(error, found.offset)),

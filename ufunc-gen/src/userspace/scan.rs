@@ -21,7 +21,7 @@ use crate::btf::kind;
 use crate::dwarf::entry::{DieRef, Entry, RawName};
 use crate::dwarf::raw::{Kind, RawType, Rules, brief_kind, is_type};
 use crate::dwarf::scope::{Scopes, is_namespace, is_scope};
-use crate::dwarf::{Brief, DebugInfo, MAX_CHAIN, Said, Unit, UnitIndex, UnitPlace, Walk};
+use crate::dwarf::{Brief, DebugInfo, MAX_CHAIN, Said, Unit, UnitIndex, UnitPlace, Walk, opens};
 
 /// Bits of the detail of an enum.
 pub(super) const ENUM_SIGNED: u8 = 1;
@@ -164,6 +164,8 @@ pub(super) struct Scanner<'d, 'a> {
     by_name: HashMap<Key, u32>,
     /// Types that wait for what they refer to.
     stack: Vec<u32>,
+    /// Types that come last.
+    last: Vec<u32>,
     pub(super) draft: Draft,
     /// Variables of the unit, outside of functions.
     variables: u32,
@@ -203,6 +205,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             place: UnitPlace::default(),
             by_name: HashMap::new(),
             stack: Vec::new(),
+            last: Vec::new(),
             draft: Draft::default(),
             variables: 0,
             rooted: Vec::new(),
@@ -277,7 +280,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 }
                 _ => is_type(tag) || tag == dw::DW_TAG_subprogram || is_namespace(tag),
             };
-            let Some(said) = walk.next_briefly(floor, wanted)? else { break };
+            let Some(said) = walk.next_opened(floor, wanted)? else { break };
             let depth = match &said {
                 Said::Little(entry) => entry.depth,
                 Said::Much(entry) => entry.depth,
@@ -294,10 +297,16 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             scopes.leave(depth);
             let entry = match said {
+                Said::Little(entry) if opens(entry.tag) => {
+                    if self.add_known_type(walk, &entry, &mut scopes) {
+                        continue;
+                    }
+                    *walk.read_opened()?
+                }
                 Said::Little(entry) => {
                     match brief_kind(entry.tag) {
                         Some(kind) => self.add_brief_type(&entry, kind, &mut scopes),
-                        None => self.add_parameter(entry.name, entry.ty),
+                        None => self.add_parameter(entry.name, self.place.target_at(entry.ty)),
                     }
                     continue;
                 }
@@ -318,13 +327,14 @@ impl<'d, 'a> Scanner<'d, 'a> {
                     };
                     scopes.enter_later(&entry);
                 }
-                dw::DW_TAG_formal_parameter => self.add_parameter(entry.name, entry.ty),
+                dw::DW_TAG_formal_parameter => {
+                    self.add_parameter(entry.name, self.place.target(entry.ty));
+                }
                 dw::DW_TAG_unspecified_parameters => {
                     if let Some(function) = self.functions.last_mut() {
                         function.variadic = true;
                     }
                 }
-                _ if self.add_known_type(walk, &entry, &mut scopes) => {}
                 _ => {
                     self.raw.read(self.debug, unit, walk, &entry)?;
                     let nested = self.raw.nested;
@@ -362,7 +372,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             detail: 0,
             name,
             size: 0,
-            target: self.place.target(entry.ty),
+            target: self.place.target_at(entry.ty),
             parts: (parts, parts),
             rules: Rules::default(),
             known: 0,
@@ -374,7 +384,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
     fn add_known_type(
         &mut self,
         walk: &mut Walk<'_, 'a>,
-        entry: &Entry<'a>,
+        entry: &Brief<'a>,
         scopes: &mut Scopes<'a>,
     ) -> bool {
         let (kind, stored, child_tag) = match entry.tag {
@@ -385,11 +395,11 @@ impl<'d, 'a> Scanner<'d, 'a> {
             dw::DW_TAG_enumeration_type => (Kind::Enum, kind::ENUM, dw::DW_TAG_enumerator),
             _ => return false,
         };
-        let is_whole = !entry.declaration && entry.signature.is_none();
-        let size = entry.byte_size.and_then(|size| u32::try_from(size).ok());
-        let Some(size) = size.filter(|_| is_whole && entry.specification.is_none()) else {
+        let size = entry.number;
+        if kind == Kind::Enum && size == 0 {
+            // It has that of the type of its values.
             return false;
-        };
+        }
         let name = match entry.name.is_missing() {
             true => 0,
             false => self.scoped_name(entry.name, scopes),
@@ -418,7 +428,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 if kind == Kind::Enum {
                     return part.values == [child.number, 0];
                 }
-                let (name, ty, values) = (part.name, place.target(child.ty), part.values);
+                let (name, ty, values) = (part.name, place.target_at(child.ty), part.values);
                 own.push(LocalPart { name, ty, values });
                 let [bit_offset, bits] = values;
                 bits == 0 && u64::from(child.number) * 8 == bit_offset.into()
@@ -458,6 +468,9 @@ impl<'d, 'a> Scanner<'d, 'a> {
     /// The number of `name` with what is around it.
     fn scoped_name(&mut self, name: RawName<'a>, scopes: &mut Scopes<'a>) -> NameId {
         let name = self.store.names.id(name);
+        if scopes.are_none() {
+            return name;
+        }
         let scope = self.scope_id(scopes);
         self.store.names.join(scope, name)
     }
@@ -571,9 +584,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// Takes note of a parameter of the function that was begun last.
-    fn add_parameter(&mut self, name: RawName<'a>, ty: Option<DieRef>) {
+    fn add_parameter(&mut self, name: RawName<'a>, ty: Target) {
         let Some(function) = self.functions.last_mut() else { return };
-        let ty = self.place.target(ty);
         self.params.push(LocalParam { name, ty });
         function.params.1 = self.params.len() as u32;
     }
@@ -590,7 +602,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         self.kept.resize(count, Ref::VOID);
         self.outer.clear();
         for index in 0..count {
-            let local = self.locals[index];
+            let local = &self.locals[index];
             let outer = match (local.key(), local.kind) {
                 (Some(key), _) => Some(self.by_name(key, index as u32)),
                 (None, Kind::Declared { union }) if local.name != 0 => {
@@ -624,22 +636,15 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let everything = self.debug.refers_elsewhere();
         // What has a name that others refer to it by comes last: nothing has to wait for it, and most of
         // what it refers to is there then.
-        for is_last in [false, true] {
-            for index in 0..self.locals.len() as u32 {
-                let local = &self.locals[index as usize];
-                if local.key().is_some() != is_last {
-                    continue;
-                }
-                let is_root = self.is_root(local);
-                if !is_root && !everything {
-                    continue;
-                }
-                let reference = self.intern(index);
-                if let (true, Ref::Record(id)) = (is_root, reference) {
-                    self.add_root(&mut roots, id);
-                }
+        let mut last = mem::take(&mut self.last);
+        for index in 0..self.locals.len() as u32 {
+            match self.locals[index as usize].key() {
+                Some(_) => last.push(index),
+                None => self.intern_root(index, everything, &mut roots),
             }
         }
+        last.drain(..).for_each(|index| self.intern_root(index, everything, &mut roots));
+        self.last = last;
         let mut coded_elsewhere = Vec::new();
         for index in 0..self.functions.len() {
             if !self.functions[index].has_code || !self.options.functions {
@@ -662,6 +667,18 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let places = places.map(place).collect();
         let variables = mem::take(&mut self.variables);
         Ok(UnitTypes { unit: unit.index(), roots, places, coded_elsewhere, variables, found })
+    }
+
+    /// Puts the type `index` into the store if it can be asked for by name, or `everything` is to be
+    /// there.
+    fn intern_root(&mut self, index: u32, everything: bool, roots: &mut Vec<RecordId>) {
+        let is_root = self.is_root(&self.locals[index as usize]);
+        if is_root || everything {
+            let reference = self.intern(index);
+            if let (true, Ref::Record(id)) = (is_root, reference) {
+                self.add_root(roots, id);
+            }
+        }
     }
 
     /// Adds `id` to `roots` of the unit, once.
@@ -947,6 +964,17 @@ impl<'d, 'a> Scanner<'d, 'a> {
 }
 
 impl UnitPlace {
+    /// What the type so many bytes behind the unit's beginning is to types of the unit; `None` stands
+    /// for `void`.
+    #[inline]
+    fn target_at(self, offset: Option<u32>) -> Target {
+        match offset {
+            None => Target::Void,
+            Some(offset) if self.has(offset) => Target::Inside(offset),
+            Some(offset) => Target::Elsewhere(self.die(offset)),
+        }
+    }
+
     /// What the type at `place` is to types of the unit; `None` stands for `void`.
     pub(super) fn target(self, place: Option<DieRef>) -> Target {
         match place {
