@@ -7,6 +7,8 @@ use std::thread;
 
 use anyhow::Result;
 
+use crate::debugfile::parallel::processors;
+
 use super::{Attributes, DebugInfo, Unit, UnitIndex};
 
 /// More threads than this do not pay: the results of all are put together by one.
@@ -17,7 +19,7 @@ impl<'a> DebugInfo<'a> {
     pub(crate) fn jobs(&self) -> usize {
         let wanted = match self.jobs {
             Some(jobs) => jobs.get(),
-            None => thread::available_parallelism().map_or(1, |cores| cores.get()).min(MAX_JOBS),
+            None => processors().min(MAX_JOBS),
         };
         wanted.min(self.units.len()).max(1)
     }

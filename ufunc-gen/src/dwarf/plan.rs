@@ -284,7 +284,49 @@ type Origin<'a> = (&'a [u8], Encoding, Attributes);
 /// The plans of many units. Threads that read units have some each: to share them would have the
 /// processors wait for each other.
 #[derive(Debug, Default)]
-pub(super) struct SharedPlans<'a>(Mutex<HashMap<Origin<'a>, Arc<Plan>>>);
+pub(super) struct SharedPlans<'a>(Mutex<Known<'a>>);
+
+/// Plans that were made.
+#[derive(Debug, Default)]
+struct Known<'a> {
+    all: Vec<KnownPlan<'a>>,
+    by_origin: HashMap<Origin<'a>, usize>,
+    /// The one that was asked for last.
+    last: usize,
+}
+
+#[derive(Debug)]
+struct KnownPlan<'a> {
+    origin: Origin<'a>,
+    plan: Arc<Plan>,
+    /// The one that was asked for after it the last time: tables of abbreviations are much alike.
+    next: usize,
+}
+
+impl Known<'_> {
+    /// The plan that follows from `origin`, if it was made before.
+    fn get(&mut self, origin: &Origin<'_>) -> Option<Arc<Plan>> {
+        let likely = self.all.get(self.last)?.next;
+        let found = match self.all.get(likely).filter(|known| known.origin == *origin) {
+            Some(_) => likely,
+            None => {
+                let found = *self.by_origin.get(origin)?;
+                self.came(found);
+                found
+            }
+        };
+        self.last = found;
+        Some(Arc::clone(&self.all[found].plan))
+    }
+
+    /// Takes note that `number` comes after the last one.
+    fn came(&mut self, number: usize) {
+        if let Some(last) = self.all.get_mut(self.last) {
+            last.next = number;
+        }
+        self.last = number;
+    }
+}
 
 impl<'a> SharedPlans<'a> {
     /// The plan for the abbreviation `code` of `unit`.
@@ -300,10 +342,13 @@ impl<'a> SharedPlans<'a> {
         // Whoever panicked with it left it whole.
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(plan) = known.get(&origin) {
-            return Ok(Arc::clone(plan));
+            return Ok(plan);
         }
         let plan = make()?;
-        known.insert(origin, Arc::clone(&plan));
+        let number = known.all.len();
+        known.all.push(KnownPlan { origin, plan: Arc::clone(&plan), next: number });
+        known.by_origin.insert(origin, number);
+        known.came(number);
         Ok(plan)
     }
 }

@@ -10,6 +10,7 @@
 //! reduced to what it has of its own as soon as it was read: a record that is known already costs
 //! a look-up, and memory is needed for each different type only.
 
+mod derived;
 mod elsewhere;
 mod emit;
 pub mod minimal;

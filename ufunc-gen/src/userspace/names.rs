@@ -144,6 +144,12 @@ impl<'a> Names<'a> {
         self.last
     }
 
+    /// The name `id` was asked for, in another way.
+    #[inline]
+    pub(super) fn was(&mut self, id: NameId) {
+        self.last = id;
+    }
+
     /// Whether `name` is at the place where the one with the number `id` was found last.
     #[inline]
     pub(super) fn is_at(&self, id: NameId, name: RawName<'a>) -> bool {

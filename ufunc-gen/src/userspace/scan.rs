@@ -8,9 +8,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use gimli::DwTag;
 use gimli::constants as dw;
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::DefaultHashBuilder;
 
 use super::Options;
+use super::derived::Derived;
 use super::elsewhere::{is_passed, without_clone};
 use super::names::NameId;
 use super::offsets::Offsets;
@@ -161,7 +162,14 @@ pub(super) struct Scanner<'d, 'a> {
     exact: Vec<u32>,
     /// Where the unit is.
     pub(super) place: UnitPlace,
-    by_name: HashMap<Key, u32>,
+    /// The first struct of the unit with each name, behind the number of the unit.
+    structs: Vec<(u32, u32)>,
+    /// The same for unions.
+    unions: Vec<(u32, u32)>,
+    /// Pointers and the like that are in the store.
+    derived: Derived,
+    /// The number of records before the unit.
+    known: usize,
     /// Types that wait for what they refer to.
     stack: Vec<u32>,
     /// Types that come last.
@@ -203,7 +211,10 @@ impl<'d, 'a> Scanner<'d, 'a> {
             kept: Vec::new(),
             exact: Vec::new(),
             place: UnitPlace::default(),
-            by_name: HashMap::new(),
+            structs: Vec::new(),
+            unions: Vec::new(),
+            derived: Derived::default(),
+            known: 0,
             stack: Vec::new(),
             last: Vec::new(),
             draft: Draft::default(),
@@ -226,7 +237,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         self.exact.clear();
         self.place = unit.place();
         self.units += 1;
-        self.by_name.clear();
+        self.known = self.store.len();
         self.seen.begin();
         self.collect(unit)?;
         self.by_offset.finish();
@@ -400,19 +411,30 @@ impl<'d, 'a> Scanner<'d, 'a> {
             // It has that of the type of its values.
             return false;
         }
-        let name = match entry.name.is_missing() {
-            true => 0,
-            false => self.scoped_name(entry.name, scopes),
-        };
-        let is_likely = |&id: &RecordId| {
-            // `void` is no such record.
-            id != 0 && {
-                let head = self.store.head(id);
-                let found = (u32::from(head.kind), head.detail, head.name, head.size);
-                found == (stored, 0, name, size)
+        // `void` is no such record.
+        let head = |id: RecordId| (id != 0).then(|| self.store.head(id));
+        let is_like = |head: &Head| (u32::from(head.kind), head.detail, head.size) == (stored, 0, size);
+        let next = self.seen.next();
+        let (name, known) = match head(next).filter(is_like) {
+            // It is called so where nothing is around it.
+            Some(head) if scopes.are_none() && self.store.names.is_at(head.name, entry.name) => {
+                self.store.names.was(head.name);
+                (head.name, Some(next))
+            }
+            _ => {
+                let name = match entry.name.is_missing() {
+                    true => 0,
+                    false => self.scoped_name(entry.name, scopes),
+                };
+                let guessed = [next, self.seen.called(name)];
+                let head = |id: RecordId| (id != 0).then(|| self.store.head(id));
+                let is_likely = |id: &RecordId| {
+                    head(*id).is_some_and(|head| is_like(&head) && head.name == name)
+                };
+                (name, guessed.into_iter().find(is_likely))
             }
         };
-        let Some(known) = self.seen.guess(name).into_iter().find(is_likely) else {
+        let Some(known) = known else {
             self.seen.is(0);
             return false;
         };
@@ -616,10 +638,17 @@ impl<'d, 'a> Scanner<'d, 'a> {
 
     /// How others refer to the type `index`, which is called `key`.
     fn by_name(&mut self, key: Key, index: u32) -> Ref {
-        let first = *self.by_name.entry(key).or_insert(index);
-        if first == index {
+        let names = self.store.names.len();
+        let list = if key.union { &mut self.unions } else { &mut self.structs };
+        if list.len() < names {
+            list.resize(names, (0, 0));
+        }
+        let place = &mut list[key.name as usize];
+        if place.0 != self.units {
+            *place = (self.units, index);
             return Ref::Named(key);
         }
+        let first = place.1;
         self.outer[first as usize] = self.exact(first).pack();
         self.exact(index)
     }
@@ -779,11 +808,20 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 return None;
             }
             if is_same {
-                self.store.found_again(local.known, (local.at, 0));
+                // It was found before the unit.
                 return Some(Ref::Record(local.known));
             }
         }
         let target = self.reference(local.target);
+        let derived = local.derived_kind();
+        if let Some(kind) = derived.filter(|_| self.stack.len() == others)
+            && let Some(id) = self.derived.get(kind, local.name, target)
+        {
+            if id as usize >= self.known {
+                self.store.found_again(id, (local.at, 0));
+            }
+            return Some(Ref::Record(id));
+        }
         let kind = match local.kind {
             Kind::Same | Kind::Array if self.stack.len() > others => return None,
             Kind::Same => {
@@ -841,6 +879,9 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             (true, _) => Some(self.store.intern(&draft, (local.at, 0), local.rules)),
         };
+        if let (Some(kind), Some(id)) = (derived, id) {
+            self.derived.set(kind, local.name, target, id);
+        }
         self.draft = draft;
         id.map(Ref::Record)
     }
@@ -988,6 +1029,18 @@ impl UnitPlace {
 }
 
 impl Local {
+    /// The kind of its record, if there is no more to know of it than its name and what it refers to.
+    fn derived_kind(&self) -> Option<u32> {
+        let is_plain = self.size == 0 && self.detail == 0 && self.rules == Rules::default();
+        match self.kind {
+            _ if !is_plain => None,
+            Kind::Ptr => Some(kind::PTR),
+            Kind::Const => Some(kind::CONST),
+            Kind::Typedef => Some(kind::TYPEDEF),
+            _ => None,
+        }
+    }
+
     /// The name by which other types refer to it, if that is how they do.
     fn key(&self) -> Option<Key> {
         match self.kind {

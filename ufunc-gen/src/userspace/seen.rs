@@ -25,10 +25,14 @@ impl Seen {
         self.last = 0;
     }
 
-    /// What may be called `name`, after the last one.
-    pub(super) fn guess(&self, name: NameId) -> [RecordId; 2] {
-        let at = |list: &[RecordId], place| list.get(place as usize).copied().unwrap_or(0);
-        [at(&self.next, self.last), at(&self.by_name, name)]
+    /// What may come after the last one; 0 if nothing is known of that.
+    pub(super) fn next(&self) -> RecordId {
+        self.next.get(self.last as usize).copied().unwrap_or(0)
+    }
+
+    /// The last one that was called `name`; 0 if there was none.
+    pub(super) fn called(&self, name: NameId) -> RecordId {
+        self.by_name.get(name as usize).copied().unwrap_or(0)
     }
 
     /// `id` comes next in the unit, or something that is not known.
@@ -64,15 +68,15 @@ mod tests {
     #[test]
     fn what_came_next_is_likely_to_come_next() {
         let mut seen = Seen::default();
-        assert_eq!(seen.guess(1), [0, 0]);
+        assert_eq!((seen.next(), seen.called(1)), (0, 0));
         seen.note([(1, 10), (0, 11), (2, 12)].into_iter());
-        assert_eq!(seen.guess(1), [10, 10]);
+        assert_eq!((seen.next(), seen.called(1)), (10, 10));
         seen.is(10);
-        assert_eq!(seen.guess(0), [11, 0]);
+        assert_eq!((seen.next(), seen.called(0)), (11, 0));
         seen.is(0);
-        assert_eq!(seen.guess(2), [10, 12]);
+        assert_eq!((seen.next(), seen.called(2)), (10, 12));
         seen.begin();
         seen.note([(2, 13)].into_iter());
-        assert_eq!(seen.guess(2), [13, 13]);
+        assert_eq!((seen.next(), seen.called(2)), (13, 13));
     }
 }

@@ -253,8 +253,6 @@ impl<'a> Store<'a> {
     pub(super) fn found_again(&mut self, id: RecordId, first: First) {
         let record = &mut self.records[id as usize];
         record.first = record.first.min(first);
-        self.records[self.last as usize].next = id;
-        self.last = id;
     }
 
     /// Where the record `id` was found first.
