@@ -31,6 +31,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, ensure};
@@ -93,6 +94,8 @@ pub struct DebugInfo<'a> {
     units: Vec<UnitHead<'a>>,
     /// Where each of them begins. They are looked for often, and so are close together here.
     starts: Vec<DieRef>,
+    /// The one that was looked for last: mostly it is the next one, too.
+    looked_for: AtomicUsize,
     /// Those that were needed one at a time.
     opened: Vec<OnceLock<Unit<'a>>>,
     plans: Arc<SharedPlans<'a>>,
@@ -127,6 +130,7 @@ impl<'a> DebugInfo<'a> {
             sections: Vec::new(),
             units: Vec::new(),
             starts: Vec::new(),
+            looked_for: AtomicUsize::new(0),
             opened: Vec::new(),
             plans: Arc::default(),
             type_units: HashMap::new(),
@@ -307,11 +311,18 @@ impl<'a> DebugInfo<'a> {
 
     /// The unit that contains `die`.
     pub(crate) fn unit_of(&self, die: DieRef) -> Result<UnitIndex> {
+        let has = |unit: &UnitHead<'_>| {
+            unit.section == die.section()
+                && die.offset().checked_sub(unit.start).is_some_and(|offset| offset < unit.len())
+        };
+        let likely = self.looked_for.load(Ordering::Relaxed);
+        if self.units.get(likely).is_some_and(has) {
+            return Ok(UnitIndex(likely));
+        }
         let after = self.starts.partition_point(|start| *start <= die);
         let index = after.checked_sub(1).with_context(|| self.bad_reference(die))?;
-        let unit = &self.units[index];
-        let is_inside = unit.section == die.section() && die.offset() - unit.start < unit.len();
-        ensure!(is_inside, self.bad_reference(die));
+        ensure!(has(&self.units[index]), self.bad_reference(die));
+        self.looked_for.store(index, Ordering::Relaxed);
         Ok(UnitIndex(index))
     }
 

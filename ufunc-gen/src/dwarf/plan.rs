@@ -161,6 +161,13 @@ pub(crate) struct Brief<'a> {
     pub(crate) declares: bool,
 }
 
+impl Brief<'_> {
+    /// Whether it says no more.
+    pub(crate) fn is_all(&self) -> bool {
+        self.is_whole
+    }
+}
+
 /// What is done for one or several attributes. Widths are in bytes.
 #[derive(Clone, Copy, Debug)]
 enum Step {

@@ -168,13 +168,9 @@ impl<'a> DebugInfo<'a> {
 
     /// Places of the entries right below the root of `unit`.
     fn top_entries(&self, unit: &Unit<'a>) -> Result<Vec<DieRef>> {
-        let mut found = Vec::new();
         let mut walk = Walk::new(self, unit)?;
         walk.next()?;
-        while let Some(place) = walk.next_child_place(0)? {
-            found.push(place);
-        }
-        Ok(found)
+        walk.child_places(0)
     }
 
     /// The types of `unit` that stand in a scope, with that.

@@ -78,7 +78,7 @@ impl<'u, 'a> Walk<'u, 'a> {
         place: DieRef,
     ) -> Result<Option<Entry<'a>>> {
         let mut walk = Self::at(debug, unit, place)?;
-        Ok(match walk.advance(0, |_, _| true)? {
+        Ok(match walk.advance(0, |_, _, _| true)? {
             Some(found) => {
                 walk.read(&found)?;
                 Some(walk.entry)
@@ -149,7 +149,7 @@ impl<'u, 'a> Walk<'u, 'a> {
         floor: isize,
         wanted: impl Fn(DwTag, isize) -> bool,
     ) -> Result<Option<&Entry<'a>>> {
-        Ok(match self.advance(floor, wanted)? {
+        Ok(match self.advance(floor, |tag, depth, _| wanted(tag, depth))? {
             Some(found) => Some(self.read(&found)?),
             None => None,
         })
@@ -174,7 +174,9 @@ impl<'u, 'a> Walk<'u, 'a> {
         wanted: impl Fn(DwTag, isize) -> bool,
         enough: impl Fn(&Brief<'a>) -> bool,
     ) -> Result<Option<Said<'_, 'a>>> {
-        let Some(found) = self.advance(floor, wanted)? else { return Ok(None) };
+        let Some(found) = self.advance(floor, |tag, depth, _| wanted(tag, depth))? else {
+            return Ok(None);
+        };
         let (unit, at) = (self.unit, self.place(found.offset));
         if let Some(plan) = unit.plans.made(found.code)
             && let Some(brief) = self.cursor.name_and_type(unit, plan, at, found.depth)
@@ -203,7 +205,9 @@ impl<'u, 'a> Walk<'u, 'a> {
         floor: isize,
         wanted: impl Fn(DwTag, isize) -> bool,
     ) -> Result<Option<Said<'_, 'a>>> {
-        let Some(found) = self.advance(floor, wanted)? else { return Ok(None) };
+        let Some(found) = self.advance(floor, |tag, depth, _| wanted(tag, depth))? else {
+            return Ok(None);
+        };
         let (unit, at) = (self.unit, self.place(found.offset));
         if let Some(plan) = unit.plans.made(found.code)
             && let Some(brief) = self.cursor.name_and_type(unit, plan, at, found.depth)
@@ -296,27 +300,25 @@ impl<'u, 'a> Walk<'u, 'a> {
         true
     }
 
-    /// Where the next child is of the entry at `depth`.
-    pub(crate) fn next_child_place(&mut self, depth: isize) -> Result<Option<DieRef>> {
+    /// Where the children are of the entry at `depth`, from here on.
+    pub(crate) fn child_places(&mut self, depth: isize) -> Result<Vec<DieRef>> {
+        let (section, start) = (self.unit.section, self.unit.start);
+        let mut places = Vec::new();
         self.max_depth = depth + 1;
-        let Some(found) = self.advance(depth, |_, _| true)? else { return Ok(None) };
-        let unit = self.unit;
-        let passed = unit
-            .plans
-            .get(unit, found.code)
-            .and_then(|plan| self.cursor.pass(unit, &plan, plan.has_sibling));
-        if passed.map_err(|error| self.failed(error, found.offset))? {
-            self.depth = found.depth;
-        }
-        Ok(Some(self.place(found.offset)))
+        self.advance(depth, |_, _, offset| {
+            places.push(DieRef::new(section, start.saturating_add(offset)));
+            false
+        })?;
+        Ok(places)
     }
 
-    /// Goes on to the attributes of the next entry below `floor` that is wanted.
+    /// Goes on to the attributes of the next entry below `floor` whose tag, depth and offset in the unit
+    /// are wanted.
     #[inline]
     fn advance(
         &mut self,
         floor: isize,
-        wanted: impl Fn(DwTag, isize) -> bool,
+        mut wanted: impl FnMut(DwTag, isize, usize) -> bool,
     ) -> Result<Option<Found>> {
         // Nearly all entries are passed over here: what is known of them stays in registers.
         let (mut cursor, mut depth, max_depth) = (self.cursor, self.depth, self.max_depth);
@@ -354,7 +356,7 @@ impl<'u, 'a> Walk<'u, 'a> {
                 },
             };
             let below = depth + isize::from(plan.has_children);
-            if depth <= max_depth && wanted(plan.tag, depth) {
+            if depth <= max_depth && wanted(plan.tag, depth, offset) {
                 let found = Found { code, offset, depth };
                 depth = below;
                 break Ok(Some(found));

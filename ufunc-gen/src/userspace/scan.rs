@@ -413,7 +413,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
         }
         // `void` is no such record.
         let head = |id: RecordId| (id != 0).then(|| self.store.head(id));
-        let is_like = |head: &Head| (u32::from(head.kind), head.detail, head.size) == (stored, 0, size);
+        let is_like =
+            |head: &Head| (u32::from(head.kind), head.detail, head.size) == (stored, 0, size);
         let next = self.seen.next();
         let (name, known) = match head(next).filter(is_like) {
             // It is called so where nothing is around it.
