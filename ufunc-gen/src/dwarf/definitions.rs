@@ -15,11 +15,15 @@ use super::entry::{Attributes, DieRef, Entry, RawName};
 use super::raw::RawType;
 use super::scope::{Scopes, is_namespace, is_scope};
 use super::{Brief, DebugInfo, Unit, Walk};
+use crate::debugfile::parallel;
 use crate::ident::btf_name;
 
 /// How many lists the definitions are shared out among, by hashes of their names: looking through
 /// one of them is a matter of a microsecond.
 const LISTS: usize = 1 << 9;
+
+/// Definitions that are compared by one thread; fewer are not worth another one.
+const COPIES: usize = 1 << 7;
 
 /// Namespaces of type names: a struct and an enum of one name have nothing to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -245,10 +249,20 @@ impl<'a> DebugInfo<'a> {
             return Ok(Some(first));
         }
         let layout = self.layout(first)?;
-        let (mut raw, mut alike) = (RawType::default(), HashSet::new());
-        for &other in rest {
-            self.read_type(other, &mut raw)?;
-            if !self.is_laid_out(&raw, &layout, &mut alike)? {
+        let are_laid_out = |others: &&[DieRef]| -> Result<bool> {
+            let (mut raw, mut alike) = (RawType::default(), HashSet::new());
+            for &other in *others {
+                self.read_type(other, &mut raw)?;
+                if !self.is_laid_out(&raw, &layout, &mut alike)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        // What the first ones say counts, whoever is done with his first.
+        let some: Vec<&[DieRef]> = rest.chunks(COPIES).collect();
+        for are_laid_out in parallel::map(&some, are_laid_out) {
+            if !are_laid_out? {
                 return Ok(None);
             }
         }

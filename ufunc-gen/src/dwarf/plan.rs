@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub(super) is_closed: bool,
     /// Whether it says where the next sibling is.
     pub(super) has_sibling: bool,
+    /// Where that is among the attributes, and its width, if it is the same place in each.
+    sibling: Option<(u32, u8)>,
     /// Bytes of all attributes, if they are always as many.
     pub(super) len: Option<u32>,
     brief: Option<BriefPlan>,
@@ -217,10 +219,33 @@ impl Plan {
         let is_closed = matches!(tag, dw::DW_TAG_call_site | dw::DW_TAG_GNU_call_site);
         let is_sibling = |step: &Step| matches!(step, Step::Reference(Reference::Sibling, _));
         let has_sibling = has_children && steps.iter().any(is_sibling);
+        let sibling = has_sibling.then(|| sibling_place(&steps)).flatten();
         let brief = BriefPlan::new(tag, has_children, &steps);
         let steps = steps.into_boxed_slice();
-        Plan { tag, has_children, is_closed, has_sibling, len, brief, steps }
+        Plan { tag, has_children, is_closed, has_sibling, sibling, len, brief, steps }
     }
+}
+
+/// Where among the attributes that `steps` read the place of the sibling is, and its width; `None` if
+/// that is not the same for all.
+fn sibling_place(steps: &[Step]) -> Option<(u32, u8)> {
+    let mut at = 0_u32;
+    for step in steps {
+        let width = match *step {
+            Step::Reference(Reference::Sibling, width) => return Some((at, width)),
+            Step::Skip(count) => count,
+            Step::Name { width, .. }
+            | Step::IndexedName { width, .. }
+            | Step::Reference(_, width)
+            | Step::Number(_, width) => width.into(),
+            Step::Constant(..) => 0,
+            Step::SkipAttribute(_) | Step::NameHere { .. } | Step::Leb(_) | Step::Attribute(_) => {
+                return None;
+            }
+        };
+        at = at.checked_add(width)?;
+    }
+    None
 }
 
 impl Step {
@@ -572,6 +597,15 @@ impl<'a> Cursor<'a> {
         if !plan.has_sibling {
             self.skip_attributes(unit, plan)?;
             return Ok(false);
+        }
+        if let Some((place, width)) = plan.sibling {
+            let mut behind = *self;
+            behind.skip(place)?;
+            let sibling = behind.number(width)? as usize;
+            if sibling >= behind.at {
+                self.at = sibling;
+                return Ok(true);
+            }
         }
         for step in &plan.steps {
             match *step {
