@@ -49,17 +49,21 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<ExitCode> {
     match (&cli.command, &cli.host) {
         (Some(Command::List { host, json }), _) => {
-            with_module(host, Purpose::Table, |_, module, names| list(module, names, *json))
+            let check = |names: &[String]| check_names(host, names);
+            with_module(host, Purpose::Table, check, |_, module, names| list(module, names, *json))
         }
         (Some(Command::Policy { host, output }), _) => propose(host, output.as_deref()),
         (Some(Command::Ko(args)), _) => command::ko::run(args),
         (Some(Command::Btf(args)), _) => command::btf::run(args),
         (Some(Command::Header(args)), _) => command::header::run(args),
         (Some(Command::Merge(args)), _) => command::merge::run(args),
-        (None, Some(args)) => with_module(args, Purpose::Source, |host, module, names| {
-            names?;
-            write_module(cli, host, module)
-        }),
+        (None, Some(args)) => {
+            let check = |names: &[String]| check_names(args, names);
+            with_module(args, Purpose::Source, check, |host, module, names| {
+                names?;
+                write_module(cli, host, module)
+            })
+        }
         (None, None) => anyhow::bail!("no application was given; see ufunc-gen --help"),
     }
 }
@@ -71,31 +75,27 @@ enum Purpose {
     Table,
     /// Its source.
     Source,
-    /// Its object file, for a kernel whose names are looked at elsewhere.
+    /// Its object file.
     Object,
 }
 
 /// Reads the application, chooses what it lends, and hands over the module that declares that, and
-/// whether the kernel has functions of the same names. What was chosen is said on standard error, as
-/// far as no table is about to show it.
-fn with_module<T>(
+/// what `check` says of the names that the kernel will know. What was chosen is said on standard error,
+/// as far as no table is about to show it.
+fn with_module<T, C: Send>(
     args: &HostArgs,
     purpose: Purpose,
-    then: impl FnOnce(&Host<'_>, &Module<'_>, Result<()>) -> Result<T>,
+    check: impl FnOnce(&[String]) -> Result<C> + Send,
+    then: impl FnOnce(&Host<'_>, &Module<'_>, Result<C>) -> Result<T>,
 ) -> Result<T> {
     with_chosen(args, |host, debug, chosen| {
         tell(&chosen, args.verbose, purpose == Purpose::Table);
         let functions = chosen.ufuncs.iter().map(|ufunc| ufunc.kfunc.clone());
         let accessors = chosen.accessors.iter().map(|accessor| accessor.kfunc.clone());
         let names: Vec<_> = functions.chain(accessors).collect();
-        let (module, names) = both(
-            || Module::new(host, debug, chosen.ufuncs, chosen.accessors),
-            || match purpose {
-                Purpose::Object => Ok(()),
-                Purpose::Table | Purpose::Source => check_names(args, &names),
-            },
-        );
-        then(host, &module?, names)
+        let (module, checked) =
+            both(|| Module::new(host, debug, chosen.ufuncs, chosen.accessors), || check(&names));
+        then(host, &module?, checked)
     })
 }
 

@@ -2,8 +2,10 @@
 //! `ufunc-gen ko`: the kernel module itself.
 
 use std::io::{self, IsTerminal as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -78,7 +80,20 @@ pub(crate) fn run(args: &KoArgs) -> Result<ExitCode> {
         "a module is not written to a terminal; name a file with --output, or redirect standard output"
     );
     object::check_name(&args.name)?;
-    let bytes = with_module(&args.host, Purpose::Object, |_, module, _| make(args, module))?;
+    let sources = args.sources();
+    // What concerns the kernel is found while the application is read.
+    let bytes = thread::scope(|scope| {
+        let found = scope.spawn(|| Kernel::find(&sources));
+        let check = move |names: &[String]| {
+            let (kernel, vmlinux) = found.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            let names = names.iter().map(String::as_str);
+            collision::check_btf(&vmlinux.btf()?, vmlinux.path(), names)?;
+            Ok(kernel)
+        };
+        with_module(&args.host, Purpose::Object, check, |_, module, kernel| {
+            make(args, module, &kernel?)
+        })
+    })?;
     match output {
         Some(path) => output::write_file(path, &bytes)?,
         None => output::write_stdout(&bytes)?,
@@ -86,20 +101,23 @@ pub(crate) fn run(args: &KoArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn make(args: &KoArgs, module: &Module<'_>) -> Result<Vec<u8>> {
-    let sources = Sources {
-        package: args.kernel_from.clone(),
-        vmlinux: args.host.vmlinux.clone(),
-        vermagic: args.vermagic.clone(),
-        symvers: args.symvers.clone(),
-    };
-    let (kernel, vmlinux) = Kernel::find(&sources)?;
-    let names = module.kfuncs.iter().map(|kfunc| kfunc.name.as_str());
-    collision::check_btf(&vmlinux.btf()?, vmlinux.path(), names)?;
+impl KoArgs {
+    /// What is known of the kernel.
+    fn sources(&self) -> Sources {
+        Sources {
+            package: self.kernel_from.clone(),
+            vmlinux: self.host.vmlinux.clone(),
+            vermagic: self.vermagic.clone(),
+            symvers: self.symvers.clone(),
+        }
+    }
+}
+
+fn make(args: &KoArgs, module: &Module<'_>, kernel: &Kernel) -> Result<Vec<u8>> {
     if args.host.verbose {
         complain(&format!("for kernel {} ({})", kernel.release, kernel.arch));
     }
-    let mut bytes = object::build(module, &kernel, &args.name)?;
+    let mut bytes = object::build(module, kernel, &args.name)?;
     if let Some([key, certificate]) = args.sign.as_deref() {
         object::sign(&mut bytes, key, certificate).context("nothing was written")?;
     }

@@ -103,6 +103,8 @@ struct Job {
     pieces: Vec<SectionIndex>,
     /// Bytes in the file.
     size: u64,
+    /// Whether a piece is compressed.
+    is_compressed: bool,
 }
 
 impl<'a> Image<'a> {
@@ -148,7 +150,9 @@ impl<'a> Image<'a> {
             let made = self.contents(&elf, job, relocator.as_ref());
             made.with_context(|| format!("failed to read section {}", self.name(job.id)))
         };
-        let made = match parallel {
+        // To find sections in the file takes less than to begin a thread.
+        let takes_long = relocator.is_some() || jobs.iter().any(|job| job.is_compressed);
+        let made = match parallel && takes_long {
             true => parallel::map(&jobs, work),
             false => jobs.iter().map(work).collect(),
         };
@@ -179,7 +183,7 @@ impl<'a> Image<'a> {
         let mut names = Vec::new();
         for id in ids.iter().copied().filter(wanted) {
             if let Some(name) = self.naming.name(id) {
-                jobs.push(Job { id, pieces: Vec::new(), size: 0 });
+                jobs.push(Job { id, pieces: Vec::new(), size: 0, is_compressed: false });
                 names.push(name);
             }
         }
@@ -196,6 +200,8 @@ impl<'a> Image<'a> {
             }
             job.pieces.push(section.index());
             job.size = job.size.saturating_add(section.size());
+            let range = section.compressed_file_range();
+            job.is_compressed |= range.is_ok_and(|range| range.format != CompressionFormat::None);
         }
         jobs
     }

@@ -2,12 +2,21 @@
 //! Work for all processors.
 
 use std::panic::resume_unwind;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+/// How many processors there are for this process.
+pub(crate) fn processors() -> usize {
+    // To find out, several files are read.
+    static COUNT: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+    *COUNT
+}
+
 /// What `work` makes of each of `items`, in their order. Those in front are begun first.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    let workers = processors().min(items.len());
     if workers <= 1 {
         return items.iter().map(work).collect();
     }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use gimli::{AttributeSpecification, DwAt, DwForm, DwTag, Reader as _, Section as _, UnitHeader};
 
 use super::Reader;
-use super::limits::uleb;
+use super::limits::is_elsewhere;
 
 /// What entries with one abbreviation have in common.
 #[derive(Debug)]
@@ -44,21 +44,19 @@ pub(super) struct Span {
 pub(super) static NONE: LazyLock<gimli::Abbreviations> = LazyLock::new(Default::default);
 
 impl<'a> Abbreviations<'a> {
-    /// Those of the unit that `header` begins; `is_shared` says whether others have the same.
+    /// Those of the unit that `header` begins, which are at the `spans` of its table if that is known.
     pub(super) fn new(
         dwarf: &gimli::Dwarf<Reader<'a>>,
         header: &UnitHeader<Reader<'a>>,
-        is_shared: bool,
+        spans: Option<&Arc<[Span]>>,
     ) -> Result<Self> {
-        if !is_shared {
-            let mut table = *dwarf.debug_abbrev.reader();
-            let found = table.skip(header.debug_abbrev_offset().0).and_then(|()| spans(table));
-            // What is wrong with a table is said by gimli.
-            if let Ok(Some(spans)) = found {
-                return Ok(Abbreviations::Numbered { table, spans: spans.into() });
+        let mut table = *dwarf.debug_abbrev.reader();
+        match (spans, table.skip(header.debug_abbrev_offset().0)) {
+            (Some(spans), Ok(())) => {
+                Ok(Abbreviations::Numbered { table, spans: Arc::clone(spans) })
             }
+            _ => Ok(Abbreviations::Read(dwarf.abbreviations(header)?)),
         }
-        Ok(Abbreviations::Read(dwarf.abbreviations(header)?))
     }
 
     /// How many there are whose codes are without gaps from 1, up to `max`.
@@ -96,42 +94,76 @@ impl<'a> Abbreviations<'a> {
     }
 }
 
-/// Where the abbreviations of the table `input` are, behind their codes; `None` if these are not
-/// 1, 2, 3 … or the table is not as it should be.
-fn spans(table: Reader<'_>) -> gimli::Result<Option<Vec<Span>>> {
-    let (mut input, mut spans) = (table, Vec::new());
-    let place = |input: &Reader<'_>| u32::try_from(table.len() - input.len()).ok();
-    // A table may end without a zero where the section ends.
-    while !input.is_empty() {
-        match uleb(&mut input)? {
-            0 => break,
-            code if code != spans.len() as u64 + 1 => return Ok(None),
-            _ => {}
-        }
-        let start = place(&input);
-        let (tag, has_children) = (uleb(&mut input)?, input.read_u8()?);
-        if !is_word(tag) || tag == 0 || has_children > 1 || !pass_attributes(&mut input)? {
-            return Ok(None);
-        }
-        let (Some(start), Some(end)) = (start, place(&input)) else { return Ok(None) };
-        spans.push(Span { start, end });
-    }
-    Ok(Some(spans))
+/// What is seen of a table of abbreviations at a glance.
+pub(super) struct Glance {
+    /// Where its abbreviations are, behind their codes.
+    pub(super) spans: Arc<[Span]>,
+    /// Length in bytes.
+    pub(super) len: usize,
+    /// Whether some entry may refer to one of another unit.
+    pub(super) refers_elsewhere: bool,
 }
 
-/// Goes over the attributes of an abbreviation; says whether they are as they should be.
-fn pass_attributes(input: &mut Reader<'_>) -> gimli::Result<bool> {
-    loop {
-        match (uleb(input)?, uleb(input)?) {
-            (0, 0) => return Ok(true),
-            (0, _) | (_, 0) => return Ok(false),
-            (name, form) if !is_word(name) || !is_word(form) => return Ok(false),
-            (_, form) if DwForm(form as u16) == gimli::DW_FORM_implicit_const => {
-                input.read_sleb128()?;
-            }
+/// Looks through the table at the beginning of `table`; `None` if the codes are not 1, 2, 3 … or it is
+/// not as it should be.
+pub(super) fn glance(table: &[u8]) -> Option<Glance> {
+    let (mut spans, mut at, mut refers_elsewhere) = (Vec::with_capacity(256), 0, false);
+    // A table may end without a zero where the section ends.
+    while at < table.len() {
+        match small_number(table, &mut at)? {
+            0 => break,
+            code if code != spans.len() as u64 + 1 => return None,
             _ => {}
         }
+        let start = u32::try_from(at).ok()?;
+        let (tag, has_children) = (small_number(table, &mut at)?, *table.get(at)?);
+        at += 1;
+        if !is_word(tag) || tag == 0 || has_children > 1 {
+            return None;
+        }
+        pass_attributes(table, &mut at, &mut refers_elsewhere)?;
+        spans.push(Span { start, end: u32::try_from(at).ok()? });
     }
+    Some(Glance { spans: spans.into(), len: at, refers_elsewhere })
+}
+
+/// Goes over the attributes of an abbreviation; `None` if they are not as they should be.
+fn pass_attributes(table: &[u8], at: &mut usize, refers_elsewhere: &mut bool) -> Option<()> {
+    loop {
+        match (small_number(table, at)?, small_number(table, at)?) {
+            (0, 0) => return Some(()),
+            (0, _) | (_, 0) => return None,
+            (name, form) if !is_word(name) || !is_word(form) => return None,
+            (_, form) => {
+                let form = DwForm(form as u16);
+                if form == gimli::DW_FORM_implicit_const {
+                    small_number(table, at)?;
+                }
+                *refers_elsewhere |= is_elsewhere(form);
+            }
+        }
+    }
+}
+
+/// The number at `at`, signed or not, whose end that is afterwards; `None` if it has more bytes than
+/// any has that there can be, or is cut off.
+#[inline]
+fn small_number(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let byte = *bytes.get(*at)?;
+    *at += 1;
+    if byte < 0x80 {
+        return Some(byte.into());
+    }
+    let mut number = u64::from(byte & 0x7f);
+    for place in 1..9 {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        number |= u64::from(byte & 0x7f) << (7 * place);
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// Whether `number`, a tag or the like, is one that there can be.
@@ -170,7 +202,8 @@ mod tests {
     fn numbered_abbreviations_are_found_and_read() {
         // The third attribute has its value, -1, in the table.
         let bytes = [1, 0x11, 1, 3, 8, 0, 0, 2, 0x34, 0, 3, 8, 0x3a, 0x21, 0x7f, 0, 0, 0, 9];
-        let spans = spans(table(&bytes)).unwrap().unwrap().into();
+        let Glance { spans, len, refers_elsewhere } = glance(&bytes).unwrap();
+        assert_eq!((len, refers_elsewhere), (18, false));
         let all = Abbreviations::Numbered { table: table(&bytes), spans };
         assert_eq!(all.count(9), 2);
         let second = all.get(2).unwrap();
@@ -191,7 +224,7 @@ mod tests {
             &[1, 0x11, 0, 3],
             &[1, 0x11, 0, 0, 0, 1, 0x11, 0, 0, 0, 0],
         ] {
-            assert!(spans(table(bytes)).ok().flatten().is_none(), "{bytes:?}");
+            assert!(glance(bytes).is_none(), "{bytes:?}");
         }
     }
 }

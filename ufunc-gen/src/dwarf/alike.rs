@@ -16,8 +16,8 @@ use hashbrown::HashMap;
 
 use super::definitions::is_same_name;
 use super::entry::{DieRef, Entry};
-use super::raw::{Kind, RawType};
-use super::{DebugInfo, Unit, Walk};
+use super::raw::{Kind, RawType, brief_kind};
+use super::{Brief, DebugInfo, Unit, Walk};
 
 /// Types that are known to be the same, by their places.
 #[derive(Debug, Default)]
@@ -130,8 +130,22 @@ impl<'a> DebugInfo<'a> {
         [one, other]: &mut [RawType<'a>; 2],
         join: &mut impl FnMut(Option<DieRef>, Option<DieRef>) -> bool,
     ) -> Result<bool> {
-        let (Some((unit, mut walk, entry)), Some((other_unit, mut other_walk, other_entry))) =
-            (self.plain_entry(places[0])?, self.plain_entry(places[1])?)
+        let [unit, other_unit] = self.c_units(places)?;
+        let (Some(unit), Some(other_unit)) = (unit, other_unit) else { return Ok(false) };
+        let brief = |unit, place| Walk::name_and_type(self, unit, place).filter(Brief::is_all);
+        // Most say little.
+        if let (Some(one), Some(other)) = (brief(unit, places[0]), brief(other_unit, places[1]))
+            && brief_kind(one.tag).is_some()
+        {
+            let is_same = (one.tag, one.number) == (other.tag, other.number)
+                && is_same_name(one.name, other.name)
+                && (one.name.is_missing()
+                    || (self.is_at_top(unit, one.at)? && self.is_at_top(other_unit, other.at)?));
+            let target = |unit: &Unit<'a>, brief: &Brief<'a>| brief.ty.map(|ty| unit.die(ty));
+            return Ok(is_same && join(target(unit, &one), target(other_unit, &other)));
+        }
+        let (Some((mut walk, entry)), Some((mut other_walk, other_entry))) =
+            (self.plain_entry(unit, places[0])?, self.plain_entry(other_unit, places[1])?)
         else {
             return Ok(false);
         };
@@ -175,17 +189,23 @@ impl<'a> DebugInfo<'a> {
         }))
     }
 
-    /// The entry at `place`, its unit, and a walk that is there; `None` if it is not of C, or not all
-    /// of what it says.
-    fn plain_entry(&self, place: DieRef) -> Result<Option<(&Unit<'a>, Walk<'_, 'a>, Entry<'a>)>> {
-        let unit = self.unit(self.unit_of(place)?)?;
-        if !unit.compiler.c {
-            return Ok(None);
-        }
+    /// The units that `places` are in; `None` for those that are not of C.
+    fn c_units(&self, places: [DieRef; 2]) -> Result<[Option<&Unit<'a>>; 2]> {
+        let [one, other] = places.map(|place| self.unit(self.unit_of(place)?));
+        Ok([one?, other?].map(|unit| Some(unit).filter(|unit| unit.compiler.c)))
+    }
+
+    /// The entry at `place` of `unit`, and a walk that is there; `None` if that is not all of what it
+    /// says.
+    fn plain_entry<'u>(
+        &'u self,
+        unit: &'u Unit<'a>,
+        place: DieRef,
+    ) -> Result<Option<(Walk<'u, 'a>, Entry<'a>)>> {
         let mut walk = Walk::at(self, unit, place)?;
         let Some(&entry) = walk.next()? else { return Ok(None) };
         let is_plain = entry.origin().is_none() && entry.signature.is_none();
-        Ok(is_plain.then_some((unit, walk, entry)))
+        Ok(is_plain.then_some((walk, entry)))
     }
 }
 

@@ -15,11 +15,15 @@ use super::entry::{Attributes, DieRef, Entry, RawName};
 use super::raw::RawType;
 use super::scope::{Scopes, is_namespace, is_scope};
 use super::{Brief, DebugInfo, Unit, Walk};
+use crate::debugfile::parallel;
 use crate::ident::btf_name;
 
 /// How many lists the definitions are shared out among, by hashes of their names: looking through
 /// one of them is a matter of a microsecond.
 const LISTS: usize = 1 << 9;
+
+/// Definitions that are compared by one thread; fewer are not worth another one.
+const COPIES: usize = 1 << 7;
 
 /// Namespaces of type names: a struct and an enum of one name have nothing to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,49 +82,61 @@ impl<'a> Definitions<'a> {
     }
 }
 
-/// Places of definitions.
+/// Places of definitions that somebody found.
 ///
 /// There may be a million of them, of which few are ever asked for. So nothing is kept but a hash
 /// of each name.
-#[derive(Debug)]
-pub(super) struct Places {
-    /// By [`list_of`] their hashes.
-    lists: Vec<Vec<(u32, DieRef)>>,
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    places: Vec<(u64, DieRef)>,
     /// From a declaration to the definition that says it completes it (GCC has these for types in
     /// namespaces, even in one file).
     completed: HashMap<DieRef, DieRef>,
 }
 
+/// Places of all definitions.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// One list after the other, by [`list_of`] their hashes.
+    places: Vec<(u32, DieRef)>,
+    /// Where in those each list ends.
+    ends: Vec<usize>,
+    completed: HashMap<DieRef, DieRef>,
+}
+
 impl Places {
-    pub(super) fn new() -> Self {
-        Places { lists: vec![Vec::new(); LISTS], completed: HashMap::new() }
-    }
-
     /// What several workers have found.
-    fn of_all(mut workers: impl Iterator<Item = Places>) -> Self {
-        let mut all = workers.next().unwrap_or_else(Places::new);
-        workers.for_each(|found| all.append(found));
-        all
-    }
-
-    fn add(&mut self, hash: u64, place: DieRef) {
-        self.lists[list_of(hash)].push((hash as u32, place));
+    fn of_all(workers: impl Iterator<Item = Found>) -> Self {
+        let mut all = Found::default();
+        for mut found in workers {
+            all.places.append(&mut found.places);
+            all.completed.extend(found.completed);
+        }
+        let mut ends = vec![0; LISTS];
+        all.places.iter().for_each(|(hash, _)| ends[list_of(*hash)] += 1);
+        let mut end = 0;
+        for list in &mut ends {
+            end += std::mem::replace(list, end);
+        }
+        // Each list's beginning goes on to its end.
+        let mut places = vec![(0, DieRef::default()); end];
+        for (hash, place) in all.places {
+            let at = &mut ends[list_of(hash)];
+            places[*at] = (hash as u32, place);
+            *at += 1;
+        }
+        Places { places, ends, completed: all.completed }
     }
 
     /// The places of the types whose names have the hash `hash`, in order.
     fn with_hash(&self, hash: u64) -> Vec<DieRef> {
-        let list = self.lists[list_of(hash)].iter();
+        let list = list_of(hash);
+        let start = list.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let list = self.places[start..self.ends[list]].iter();
         let found = list.filter(|(other, _)| *other == hash as u32).map(|(_, place)| *place);
         let mut found: Vec<_> = found.collect();
         found.sort_unstable();
         found
-    }
-
-    fn append(&mut self, other: Places) {
-        for (list, mut more) in self.lists.iter_mut().zip(other.lists) {
-            list.append(&mut more);
-        }
-        self.completed.extend(other.completed);
     }
 }
 
@@ -233,10 +249,20 @@ impl<'a> DebugInfo<'a> {
             return Ok(Some(first));
         }
         let layout = self.layout(first)?;
-        let (mut raw, mut alike) = (RawType::default(), HashSet::new());
-        for &other in rest {
-            self.read_type(other, &mut raw)?;
-            if !self.is_laid_out(&raw, &layout, &mut alike)? {
+        let are_laid_out = |others: &&[DieRef]| -> Result<bool> {
+            let (mut raw, mut alike) = (RawType::default(), HashSet::new());
+            for &other in *others {
+                self.read_type(other, &mut raw)?;
+                if !self.is_laid_out(&raw, &layout, &mut alike)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        // What the first ones say counts, whoever is done with his first.
+        let some: Vec<&[DieRef]> = rest.chunks(COPIES).collect();
+        for are_laid_out in parallel::map(&some, are_laid_out) {
+            if !are_laid_out? {
                 return Ok(None);
             }
         }
@@ -276,7 +302,7 @@ impl<'a> DebugInfo<'a> {
             true => tag == gimli::DW_TAG_typedef,
             false => is_tagged(tag),
         };
-        let workers = self.for_units_with(Attributes::Types, Places::new, |found, unit| {
+        let workers = self.for_units_with(Attributes::Types, Found::default, |found, unit| {
             self.definitions_in(unit, is_wanted, found)
         })?;
         Ok(places.get_or_init(|| Places::of_all(workers.into_iter().map(|(found, _)| found))))
@@ -289,13 +315,13 @@ impl<'a> DebugInfo<'a> {
 
     /// Keeps the definitions of structs, unions and enums that `workers` found while they looked
     /// for something else.
-    pub(super) fn keep_definitions(&self, workers: impl Iterator<Item = Places>) {
+    pub(super) fn keep_definitions(&self, workers: impl Iterator<Item = Found>) {
         let definitions = self.definitions.get_or_init(Definitions::default);
         definitions.tagged.get_or_init(|| Places::of_all(workers));
     }
 
     /// Adds to `found` the structs, unions and enums that `unit` defines.
-    pub(super) fn tagged_definitions_in(&self, unit: &Unit<'a>, found: &mut Places) -> Result<()> {
+    pub(super) fn tagged_definitions_in(&self, unit: &Unit<'a>, found: &mut Found) -> Result<()> {
         self.definitions_in(unit, is_tagged, found)
     }
 
@@ -305,14 +331,14 @@ impl<'a> DebugInfo<'a> {
         unit: &Unit<'a>,
         entry: &Entry<'a>,
         scope: &str,
-        found: &mut Places,
+        found: &mut Found,
     ) -> Result<()> {
         if let Some(class) = TagClass::of(entry.tag)
             && !entry.declaration
             && let Some(name) = self.name_in(unit, entry, scope)?
         {
             let definitions = self.definitions.get_or_init(Definitions::default);
-            found.add(definitions.hash(&(class, btf_name(name))), entry.at);
+            found.places.push((definitions.hash(&(class, btf_name(name))), entry.at));
             if let Some(declaration) = entry.specification {
                 found.completed.insert(declaration, entry.at);
             }
@@ -322,13 +348,13 @@ impl<'a> DebugInfo<'a> {
 
     /// Adds `entry`, which stands in the file's scope and completes no declaration, to `found` if it
     /// defines a type.
-    pub(super) fn note_plain_definition(&self, entry: &Brief<'a>, found: &mut Places) {
+    pub(super) fn note_plain_definition(&self, entry: &Brief<'a>, found: &mut Found) {
         if let Some(class) = TagClass::of(entry.tag)
             && !entry.declares
             && let Some(name) = entry.name.text()
         {
             let definitions = self.definitions.get_or_init(Definitions::default);
-            found.add(definitions.hash(&(class, btf_name(name))), entry.at);
+            found.places.push((definitions.hash(&(class, btf_name(name))), entry.at));
         }
     }
 
@@ -337,7 +363,7 @@ impl<'a> DebugInfo<'a> {
         &self,
         unit: &Unit<'a>,
         wanted: impl Fn(DwTag) -> bool,
-        found: &mut Places,
+        found: &mut Found,
     ) -> Result<()> {
         self.for_each_type(unit, wanted, |entry, scope| {
             self.note_definition(unit, entry, scope, found)

@@ -85,7 +85,15 @@ impl<'a> RawName<'a> {
 
     /// The string, with what is no UTF-8 replaced; `None` if there is none.
     pub fn text(self) -> Option<Cow<'a, str>> {
-        (!self.is_missing()).then(|| String::from_utf8_lossy(self.bytes()))
+        if self.is_missing() {
+            return None;
+        }
+        let bytes = self.bytes();
+        // Nearly all is, which the plain test is quicker to see.
+        Some(match str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        })
     }
 
     /// The string as gimli has them; `None` if there is none.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use gimli::DwTag;
 use hashbrown::HashMap;
 
-use super::definitions::{Places, is_tagged};
+use super::definitions::{Found, is_tagged};
 use super::entry::{Attributes, Code, DieRef, Entry};
 use super::scope::{Scopes, is_namespace};
 use super::{DebugInfo, MAX_CHAIN, Said, Source, Unit, UnitIndex, Walk};
@@ -132,7 +132,7 @@ impl<'a> DebugInfo<'a> {
         // Signatures lead to types, which may be defined elsewhere: while a unit is open, that is
         // looked for, too.
         let lacks_definitions = self.lacks_definitions();
-        let workers = self.for_units_with(Attributes::All, Places::new, |places, unit| {
+        let workers = self.for_units_with(Attributes::All, Found::default, |places, unit| {
             let places = Some(places).filter(|_| lacks_definitions);
             Ok((unit.index(), self.subprograms(unit, &wanted, places)?))
         })?;
@@ -210,7 +210,7 @@ impl<'a> DebugInfo<'a> {
         &self,
         unit: &Unit<'a>,
         wanted: &impl Fn(&Function<'a>) -> bool,
-        mut places: Option<&mut Places>,
+        mut places: Option<&mut Found>,
     ) -> Result<Vec<Subprogram<'a>>> {
         let (mut found, mut declared) = (Vec::<Subprogram<'a>>::new(), Vec::<Declared>::new());
         let mut scopes = Scopes::new();
@@ -435,24 +435,27 @@ impl<'a> DebugInfo<'a> {
         mut visit: impl FnMut(&Entry<'a>),
     ) -> Result<bool> {
         let mut variadic = false;
-        // Several parameters may be one in the source, and are below that then.
-        let mut in_pack = false;
         let mut walk = Walk::at(self, unit, place)?;
         walk.next()?;
-        let wanted = |tag: DwTag, depth: isize| {
-            depth == 1 || (depth == 2 && tag == gimli::DW_TAG_formal_parameter)
+        let is_parameter = |tag| tag == gimli::DW_TAG_formal_parameter;
+        // The function's body is long.
+        let wanted = |tag: DwTag| {
+            is_parameter(tag)
+                || tag == gimli::DW_TAG_unspecified_parameters
+                || tag == gimli::DW_TAG_GNU_formal_parameter_pack
         };
-        while let Some(child) = walk.next_among(0, wanted)? {
-            if child.depth == 1 {
-                in_pack = child.tag == gimli::DW_TAG_GNU_formal_parameter_pack;
-            }
+        while let Some(child) = walk.next_child_among(0, wanted)? {
             match child.tag {
-                gimli::DW_TAG_formal_parameter if child.depth == 1 || in_pack => visit(child),
+                gimli::DW_TAG_formal_parameter => visit(child),
                 gimli::DW_TAG_unspecified_parameters => variadic = true,
-                _ => {}
+                // Several parameters may be one in the source, and are below that then.
+                _ => {
+                    let depth = child.depth;
+                    while let Some(parameter) = walk.next_child_among(depth, is_parameter)? {
+                        visit(parameter);
+                    }
+                }
             }
-            // The function's body is long.
-            walk.skip_children()?;
         }
         Ok(variadic)
     }

@@ -6,12 +6,14 @@
 //! days. What compilers write costs about as much as it is long, so limits that are several times
 //! that are never met but on purpose.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, bail};
-use gimli::{Reader as _, Section as _};
+use gimli::Section as _;
 
 use super::Reader;
+use super::abbreviations::{Span, glance};
 use crate::debugfile::parallel;
 
 /// Times that a section may be read over.
@@ -53,32 +55,53 @@ impl Budget {
 /// Tables that are looked through by one thread; fewer are not worth another one.
 const TABLES: usize = 128;
 
-/// Looks through the tables of abbreviations. Fails if they overlap so much that reading them would
-/// take forever, and keeping them would take all the memory.
+/// Where abbreviations are, by the places of their tables.
+pub(super) type Spans = Vec<(usize, Arc<[Span]>)>;
+
+/// Looks through the `tables` of abbreviations, which are in order. Fails if they overlap so much that
+/// reading them would take forever, and keeping them would take all the memory.
 ///
-/// Says whether some entry may refer to one of another unit.
+/// Gives what is known of those that one unit has alone, and says whether some entry may refer to one of
+/// another unit.
 pub(super) fn check_abbreviations(
     dwarf: &gimli::Dwarf<Reader<'_>>,
-    tables: impl Iterator<Item = usize>,
-) -> Result<bool> {
+    tables: &[usize],
+) -> Result<(Spans, bool)> {
     let section = dwarf.debug_abbrev.reader().slice();
     let budget = Budget::new(section.len());
-    let mut tables: Vec<usize> = tables.collect();
-    tables.sort_unstable();
-    tables.dedup();
-    let some: Vec<&[usize]> = tables.chunks(TABLES).collect();
-    let checked = parallel::map(&some, |tables| {
-        let mut refers_elsewhere = false;
-        for &table in *tables {
+    let tables: Vec<&[usize]> = tables.chunk_by(|a, b| a == b).collect();
+    let some: Vec<&[&[usize]]> = tables.chunks(TABLES).collect();
+    let checked: Vec<Result<_>> = parallel::map(&some, |tables| {
+        let (mut spans, mut refers_elsewhere) = (Spans::new(), false);
+        for of_units in *tables {
+            let table = of_units[0];
             // What is wrong with an offset or a table is said by whoever reads it.
             let bytes = section.get(table..).unwrap_or_default();
-            let mut at = 0;
-            let _ = skip_table(bytes, &mut at, &mut refers_elsewhere);
-            budget.spend(at.min(bytes.len()), ".debug_abbrev")?;
+            let len = match glance(bytes) {
+                Some(glance) => {
+                    refers_elsewhere |= glance.refers_elsewhere;
+                    if of_units.len() == 1 {
+                        spans.push((table, glance.spans));
+                    }
+                    glance.len
+                }
+                None => {
+                    let mut at = 0;
+                    let _ = skip_table(bytes, &mut at, &mut refers_elsewhere);
+                    at.min(bytes.len())
+                }
+            };
+            budget.spend(len, ".debug_abbrev")?;
         }
-        Ok(refers_elsewhere)
+        Ok((spans, refers_elsewhere))
     });
-    checked.into_iter().try_fold(false, |before, found: Result<bool>| Ok(before | found?))
+    let mut all = (Spans::new(), false);
+    for found in checked {
+        let (mut spans, refers_elsewhere) = found?;
+        all.0.append(&mut spans);
+        all.1 |= refers_elsewhere;
+    }
+    Ok(all)
 }
 
 /// Goes over the table at the beginning of `bytes`, to the zero that ends it: `at` is how far it got.
@@ -123,20 +146,8 @@ fn number(bytes: &[u8], at: &mut usize) -> Option<u64> {
     }
 }
 
-/// Reads an unsigned number. Nearly all in abbreviations are of one byte.
-#[inline]
-pub(super) fn uleb(input: &mut Reader<'_>) -> gimli::Result<u64> {
-    match input.slice().first() {
-        Some(&byte) if byte < 0x80 => {
-            input.skip(1)?;
-            Ok(byte.into())
-        }
-        _ => input.read_uleb128(),
-    }
-}
-
 /// Whether references of the form `form` can leave their unit.
-fn is_elsewhere(form: gimli::DwForm) -> bool {
+pub(super) fn is_elsewhere(form: gimli::DwForm) -> bool {
     matches!(
         form,
         gimli::DW_FORM_ref_addr

@@ -31,7 +31,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, ensure};
 use gimli::{AttributeValue, DebugTypeSignature, DwTag, DwoId, UnitHeader};
@@ -40,12 +41,12 @@ pub use crate::debugfile::Reader;
 use crate::debugfile::{DebugSections, MissingDwo};
 pub(crate) use entry::Attributes;
 use entry::{Code, Entry, RawName};
-use limits::Budget;
+use limits::{Budget, Spans};
 pub(crate) use plan::Brief;
 use plan::SharedPlans;
 pub(crate) use unit::{Unit, UnitPlace};
 use unit::{UnitHead, start_of};
-pub(crate) use walk::{Said, Walk};
+pub(crate) use walk::{Said, Walk, opens};
 
 pub use entry::DieRef;
 pub use split::SplitFiles;
@@ -61,8 +62,8 @@ pub struct Part<'a> {
     shown: String,
     /// Number of its `.debug_info`.
     info_section: u16,
-    /// Where the abbreviations are that several of its units have, in order.
-    shared_tables: Vec<usize>,
+    /// Where the abbreviations are that one of its units has alone, in order.
+    spans: Spans,
     /// Place in the list of parts of the file that this one and others share (`dwz -m`).
     supplementary: Option<usize>,
     lines: Lines,
@@ -93,9 +94,11 @@ pub struct DebugInfo<'a> {
     units: Vec<UnitHead<'a>>,
     /// Where each of them begins. They are looked for often, and so are close together here.
     starts: Vec<DieRef>,
+    /// The one that was looked for last: mostly it is the next one, too.
+    looked_for: AtomicUsize,
     /// Those that were needed one at a time.
     opened: Vec<OnceLock<Unit<'a>>>,
-    plans: SharedPlans<'a>,
+    plans: Arc<SharedPlans<'a>>,
     /// Types that have a unit of their own.
     type_units: HashMap<u64, DieRef>,
     /// Further ones with the same signature, by the part that has them.
@@ -127,8 +130,9 @@ impl<'a> DebugInfo<'a> {
             sections: Vec::new(),
             units: Vec::new(),
             starts: Vec::new(),
+            looked_for: AtomicUsize::new(0),
             opened: Vec::new(),
-            plans: SharedPlans::default(),
+            plans: Arc::default(),
             type_units: HashMap::new(),
             repeated_type_units: HashMap::new(),
             alike: alike::Alike::default(),
@@ -197,10 +201,9 @@ impl<'a> DebugInfo<'a> {
         let own = self.units.iter().filter(|unit| unit.part == part);
         let mut tables: Vec<_> = own.map(|unit| unit.header.debug_abbrev_offset().0).collect();
         tables.sort_unstable();
-        let repeated = tables.windows(2).filter(|two| two[0] == two[1]);
-        let shared_tables: Vec<_> = repeated.map(|two| two[0]).collect();
-        self.refers_elsewhere |= limits::check_abbreviations(&dwarf, tables.into_iter())
+        let (spans, refers_elsewhere) = limits::check_abbreviations(&dwarf, &tables)
             .with_context(|| format!("failed to read .debug_abbrev of {shown}"))?;
+        self.refers_elsewhere |= refers_elsewhere;
         // Units may share their abbreviations.
         dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
         let shown = shown.to_owned();
@@ -208,7 +211,7 @@ impl<'a> DebugInfo<'a> {
             dwarf,
             shown,
             info_section: info,
-            shared_tables,
+            spans,
             supplementary: None,
             lines,
         });
@@ -272,11 +275,16 @@ impl<'a> DebugInfo<'a> {
 
     /// The unit `index`, which is kept once it was read.
     pub(crate) fn unit(&self, index: UnitIndex) -> Result<&Unit<'a>> {
+        self.unit_by(index, &self.plans)
+    }
+
+    /// The same, with plans that are `shared` if it was not read before.
+    fn unit_by(&self, index: UnitIndex, shared: &Arc<SharedPlans<'a>>) -> Result<&Unit<'a>> {
         let place = &self.opened[index.0];
         if let Some(unit) = place.get() {
             return Ok(unit);
         }
-        let unit = Unit::open(self, index, Attributes::All)?;
+        let unit = Unit::open(self, index, Attributes::All, shared)?;
         Ok(place.get_or_init(|| unit))
     }
 
@@ -303,11 +311,18 @@ impl<'a> DebugInfo<'a> {
 
     /// The unit that contains `die`.
     pub(crate) fn unit_of(&self, die: DieRef) -> Result<UnitIndex> {
+        let has = |unit: &UnitHead<'_>| {
+            unit.section == die.section()
+                && die.offset().checked_sub(unit.start).is_some_and(|offset| offset < unit.len())
+        };
+        let likely = self.looked_for.load(Ordering::Relaxed);
+        if self.units.get(likely).is_some_and(has) {
+            return Ok(UnitIndex(likely));
+        }
         let after = self.starts.partition_point(|start| *start <= die);
         let index = after.checked_sub(1).with_context(|| self.bad_reference(die))?;
-        let unit = &self.units[index];
-        let is_inside = unit.section == die.section() && die.offset() - unit.start < unit.len();
-        ensure!(is_inside, self.bad_reference(die));
+        ensure!(has(&self.units[index]), self.bad_reference(die));
+        self.looked_for.store(index, Ordering::Relaxed);
         Ok(UnitIndex(index))
     }
 
@@ -325,7 +340,7 @@ impl<'a> DebugInfo<'a> {
     ) -> Result<(DwTag, RawName<'a>, Option<DieRef>, bool)> {
         let unit = self.unit(self.unit_of(die)?)?;
         if let Some(Brief { tag, name, ty, .. }) = Walk::name_and_type(self, unit, die) {
-            return Ok((tag, name, ty, false));
+            return Ok((tag, name, ty.map(|ty| unit.die(ty)), false));
         }
         let (_, entry) = self.die(die)?;
         Ok((entry.tag, entry.name, entry.ty, entry.specification.is_some()))

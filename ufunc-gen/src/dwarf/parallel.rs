@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading several units at a time.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::Result;
+
+use crate::debugfile::parallel::processors;
 
 use super::{Attributes, DebugInfo, Unit, UnitIndex};
 
@@ -16,7 +19,7 @@ impl<'a> DebugInfo<'a> {
     pub(crate) fn jobs(&self) -> usize {
         let wanted = match self.jobs {
             Some(jobs) => jobs.get(),
-            None => thread::available_parallelism().map_or(1, |cores| cores.get()).min(MAX_JOBS),
+            None => processors().min(MAX_JOBS),
         };
         wanted.min(self.units.len()).max(1)
     }
@@ -32,6 +35,7 @@ impl<'a> DebugInfo<'a> {
         let next = AtomicUsize::new(0);
         let work = || -> Result<(W, Vec<T>)> {
             let (mut worker, mut found) = (worker(), Vec::new());
+            let plans = Arc::default();
             loop {
                 let index = UnitIndex(next.fetch_add(1, Ordering::Relaxed));
                 if index.0 >= self.units.len() {
@@ -44,9 +48,9 @@ impl<'a> DebugInfo<'a> {
                 };
                 let read = match wanted {
                     // Who looks for functions will look at some entries again.
-                    Attributes::All => self.unit(index).and_then(read_unit),
+                    Attributes::All => self.unit_by(index, &plans).and_then(read_unit),
                     Attributes::Types => {
-                        Unit::open(self, index, wanted).and_then(|unit| read_unit(&unit))
+                        Unit::open(self, index, wanted, &plans).and_then(|unit| read_unit(&unit))
                     }
                 };
                 if read.is_err() {

@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub(super) is_closed: bool,
     /// Whether it says where the next sibling is.
     pub(super) has_sibling: bool,
+    /// Where that is among the attributes, and its width, if it is the same place in each.
+    sibling: Option<(u32, u8)>,
     /// Bytes of all attributes, if they are always as many.
     pub(super) len: Option<u32>,
     brief: Option<BriefPlan>,
@@ -70,18 +72,21 @@ impl BriefPlan {
     /// That of entries with the tag `tag` whose attributes are read by `steps`; `None` if name and type
     /// are elsewhere.
     fn new(tag: DwTag, has_children: bool, steps: &[Step]) -> Option<Self> {
-        let number = match tag {
-            dw::DW_TAG_member => Some(Field::Location),
-            dw::DW_TAG_enumerator => Some(Field::ConstValue),
+        let (number, is_simple) = match tag {
+            dw::DW_TAG_member => (Some(Field::Location), true),
+            dw::DW_TAG_enumerator => (Some(Field::ConstValue), true),
             // Nobody looks at the size of these.
             dw::DW_TAG_pointer_type
             | dw::DW_TAG_const_type
             | dw::DW_TAG_volatile_type
-            | dw::DW_TAG_restrict_type => Some(Field::ByteSize),
-            _ => None,
+            | dw::DW_TAG_restrict_type => (Some(Field::ByteSize), true),
+            dw::DW_TAG_formal_parameter | dw::DW_TAG_typedef => (None, true),
+            dw::DW_TAG_structure_type
+            | dw::DW_TAG_class_type
+            | dw::DW_TAG_union_type
+            | dw::DW_TAG_enumeration_type => (Some(Field::ByteSize), false),
+            _ => (None, false),
         };
-        let is_simple =
-            number.is_some() || matches!(tag, dw::DW_TAG_formal_parameter | dw::DW_TAG_typedef);
         let mut plan = BriefPlan { is_whole: is_simple && !has_children, ..BriefPlan::default() };
         // `None` behind what is not always of one length.
         let mut at = Some(0_u8);
@@ -113,6 +118,8 @@ impl BriefPlan {
                     plan.constant = value;
                     Some(0)
                 }
+                // A size that is somewhere else.
+                Step::Number(field, _) if Some(field) == number && !is_simple => return None,
                 // It may be but a declaration.
                 Step::Number(Field::Declaration, _) => return None,
                 Step::Number(field, width) => {
@@ -144,8 +151,9 @@ pub(crate) struct Brief<'a> {
     pub(crate) tag: DwTag,
     pub(crate) depth: isize,
     pub(crate) name: RawName<'a>,
-    pub(crate) ty: Option<DieRef>,
-    /// Of a member its place, of an enumerator its value.
+    /// Offset of its type in the unit.
+    pub(crate) ty: Option<u32>,
+    /// Of a member its place, of an enumerator its value, of a struct, union or enum its size.
     pub(crate) number: u32,
     /// Bytes of its attributes, if that is known.
     pub(super) len: Option<u8>,
@@ -153,6 +161,13 @@ pub(crate) struct Brief<'a> {
     pub(super) is_whole: bool,
     /// Whether it is but a declaration.
     pub(crate) declares: bool,
+}
+
+impl Brief<'_> {
+    /// Whether it says no more.
+    pub(crate) fn is_all(&self) -> bool {
+        self.is_whole
+    }
 }
 
 /// What is done for one or several attributes. Widths are in bytes.
@@ -204,10 +219,33 @@ impl Plan {
         let is_closed = matches!(tag, dw::DW_TAG_call_site | dw::DW_TAG_GNU_call_site);
         let is_sibling = |step: &Step| matches!(step, Step::Reference(Reference::Sibling, _));
         let has_sibling = has_children && steps.iter().any(is_sibling);
+        let sibling = has_sibling.then(|| sibling_place(&steps)).flatten();
         let brief = BriefPlan::new(tag, has_children, &steps);
         let steps = steps.into_boxed_slice();
-        Plan { tag, has_children, is_closed, has_sibling, len, brief, steps }
+        Plan { tag, has_children, is_closed, has_sibling, sibling, len, brief, steps }
     }
+}
+
+/// Where among the attributes that `steps` read the place of the sibling is, and its width; `None` if
+/// that is not the same for all.
+fn sibling_place(steps: &[Step]) -> Option<(u32, u8)> {
+    let mut at = 0_u32;
+    for step in steps {
+        let width = match *step {
+            Step::Reference(Reference::Sibling, width) => return Some((at, width)),
+            Step::Skip(count) => count,
+            Step::Name { width, .. }
+            | Step::IndexedName { width, .. }
+            | Step::Reference(_, width)
+            | Step::Number(_, width) => width.into(),
+            Step::Constant(..) => 0,
+            Step::SkipAttribute(_) | Step::NameHere { .. } | Step::Leb(_) | Step::Attribute(_) => {
+                return None;
+            }
+        };
+        at = at.checked_add(width)?;
+    }
+    None
 }
 
 impl Step {
@@ -275,9 +313,52 @@ impl Step {
 /// what is wanted.
 type Origin<'a> = (&'a [u8], Encoding, Attributes);
 
-/// The plans of all units.
+/// The plans of many units. Threads that read units have some each: to share them would have the
+/// processors wait for each other.
 #[derive(Debug, Default)]
-pub(super) struct SharedPlans<'a>(Mutex<HashMap<Origin<'a>, Arc<Plan>>>);
+pub(super) struct SharedPlans<'a>(Mutex<Known<'a>>);
+
+/// Plans that were made.
+#[derive(Debug, Default)]
+struct Known<'a> {
+    all: Vec<KnownPlan<'a>>,
+    by_origin: HashMap<Origin<'a>, usize>,
+    /// The one that was asked for last.
+    last: usize,
+}
+
+#[derive(Debug)]
+struct KnownPlan<'a> {
+    origin: Origin<'a>,
+    plan: Arc<Plan>,
+    /// The one that was asked for after it the last time: tables of abbreviations are much alike.
+    next: usize,
+}
+
+impl Known<'_> {
+    /// The plan that follows from `origin`, if it was made before.
+    fn get(&mut self, origin: &Origin<'_>) -> Option<Arc<Plan>> {
+        let likely = self.all.get(self.last)?.next;
+        let found = match self.all.get(likely).filter(|known| known.origin == *origin) {
+            Some(_) => likely,
+            None => {
+                let found = *self.by_origin.get(origin)?;
+                self.came(found);
+                found
+            }
+        };
+        self.last = found;
+        Some(Arc::clone(&self.all[found].plan))
+    }
+
+    /// Takes note that `number` comes after the last one.
+    fn came(&mut self, number: usize) {
+        if let Some(last) = self.all.get_mut(self.last) {
+            last.next = number;
+        }
+        self.last = number;
+    }
+}
 
 impl<'a> SharedPlans<'a> {
     /// The plan for the abbreviation `code` of `unit`.
@@ -293,10 +374,13 @@ impl<'a> SharedPlans<'a> {
         // Whoever panicked with it left it whole.
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(plan) = known.get(&origin) {
-            return Ok(Arc::clone(plan));
+            return Ok(plan);
         }
         let plan = make()?;
-        known.insert(origin, Arc::clone(&plan));
+        let number = known.all.len();
+        known.all.push(KnownPlan { origin, plan: Arc::clone(&plan), next: number });
+        known.by_origin.insert(origin, number);
+        known.came(number);
         Ok(plan)
     }
 }
@@ -335,28 +419,18 @@ impl Plans {
     }
 
     /// The plan for the abbreviation `code` of `unit`, made before or now.
-    pub(super) fn get<'p, 'a>(
-        &'p self,
-        shared: &SharedPlans<'a>,
-        unit: &Unit<'a>,
-        code: u64,
-    ) -> Result<PlanOf<'p>> {
+    pub(super) fn get<'p>(&'p self, unit: &Unit<'_>, code: u64) -> Result<PlanOf<'p>> {
         match self.made(code) {
             Some(plan) => Ok(PlanOf::Unit(plan)),
-            None => self.make(shared, unit, code).map(PlanOf::Shared),
+            None => self.make(unit, code).map(PlanOf::Shared),
         }
     }
 
-    /// The plan for the abbreviation `code` of `unit`, found among `shared` or made: kept, unless it
-    /// is one of those whose numbers have gaps.
+    /// The plan for the abbreviation `code` of `unit`, found among those that it shares with others or
+    /// made: kept, unless it is one of those whose numbers have gaps.
     #[cold]
-    pub(super) fn make<'a>(
-        &self,
-        shared: &SharedPlans<'a>,
-        unit: &Unit<'a>,
-        code: u64,
-    ) -> Result<Arc<Plan>> {
-        let plan = shared.get(unit, code)?;
+    pub(super) fn make(&self, unit: &Unit<'_>, code: u64) -> Result<Arc<Plan>> {
+        let plan = unit.shared.get(unit, code)?;
         if let Some(place) = self.0.get((code as usize).wrapping_sub(1)) {
             // Another thread may have been faster, with the same plan.
             drop(place.set(Arc::clone(&plan)));
@@ -479,9 +553,7 @@ impl<'a> Cursor<'a> {
             Some(place) => RawName::at(unit.strings.at(word(place) as usize)),
             None => RawName::default(),
         };
-        let ty = ty.map(|place| {
-            DieRef::new(unit.section, unit.start.saturating_add(word(place) as usize))
-        });
+        let ty = ty.map(word);
         let number = match self.endian {
             _ if mask == 0 => constant,
             RunTimeEndian::Little => word(number) & mask,
@@ -525,6 +597,15 @@ impl<'a> Cursor<'a> {
         if !plan.has_sibling {
             self.skip_attributes(unit, plan)?;
             return Ok(false);
+        }
+        if let Some((place, width)) = plan.sibling {
+            let mut behind = *self;
+            behind.skip(place)?;
+            let sibling = behind.number(width)? as usize;
+            if sibling >= behind.at {
+                self.at = sibling;
+                return Ok(true);
+            }
         }
         for step in &plan.steps {
             match *step {

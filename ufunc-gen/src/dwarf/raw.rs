@@ -330,7 +330,7 @@ impl<'a> RawType<'a> {
             dw::DW_TAG_variant_part => self.tag(debug, unit, walk, entry)?,
             dw::DW_TAG_enumeration_type => self.enumeration(debug, walk, entry)?,
             dw::DW_TAG_array_type => self.array(unit, walk, entry)?,
-            dw::DW_TAG_subroutine_type => self.function(walk, entry)?,
+            dw::DW_TAG_subroutine_type => self.function(unit, walk, entry)?,
             dw::DW_TAG_unspecified_type => {
                 self.target = None;
                 self.by_rule(Rule::Unspecified, Kind::Ptr)
@@ -434,7 +434,7 @@ impl<'a> RawType<'a> {
                 // No other one says little.
                 Said::Little(member) => {
                     let bit_offset = u64::from(member.number).saturating_mul(8);
-                    let (name, ty) = (member.name, member.ty);
+                    let (name, ty) = (member.name, member.ty.map(|ty| unit.die(ty)));
                     self.parts.push(RawPart { name, ty, bit_offset, bits: 0, value: 0 });
                     continue;
                 }
@@ -604,12 +604,17 @@ impl<'a> RawType<'a> {
         Ok(Kind::Array)
     }
 
-    fn function(&mut self, walk: &mut Walk<'_, 'a>, entry: &Entry<'a>) -> Result<Kind> {
+    fn function(
+        &mut self,
+        unit: &Unit<'a>,
+        walk: &mut Walk<'_, 'a>,
+        entry: &Entry<'a>,
+    ) -> Result<Kind> {
         let wanted =
             |tag| matches!(tag, dw::DW_TAG_formal_parameter | dw::DW_TAG_unspecified_parameters);
         while let Some(child) = walk.next_child_briefly(entry.depth, wanted)? {
             let (tag, name, ty) = match child {
-                Said::Little(child) => (child.tag, child.name, child.ty),
+                Said::Little(child) => (child.tag, child.name, child.ty.map(|ty| unit.die(ty))),
                 Said::Much(child) => (child.tag, child.name, child.ty),
             };
             match tag == dw::DW_TAG_formal_parameter {

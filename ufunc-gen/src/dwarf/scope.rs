@@ -55,6 +55,12 @@ impl<'a> Scopes<'a> {
         }
     }
 
+    /// Whether nothing with a name is around the walk.
+    #[inline]
+    pub(crate) fn are_none(&self) -> bool {
+        self.open.is_empty() && self.later.is_empty() && self.none.is_empty()
+    }
+
     /// The innermost scope, those that were entered by [`Scopes::enter_later`] among them.
     pub(crate) fn resolve(&mut self, debug: &DebugInfo<'a>) -> &Arc<str> {
         for entry in std::mem::take(&mut self.later) {
@@ -162,13 +168,9 @@ impl<'a> DebugInfo<'a> {
 
     /// Places of the entries right below the root of `unit`.
     fn top_entries(&self, unit: &Unit<'a>) -> Result<Vec<DieRef>> {
-        let mut found = Vec::new();
         let mut walk = Walk::new(self, unit)?;
         walk.next()?;
-        while let Some(place) = walk.next_child_place(0)? {
-            found.push(place);
-        }
-        Ok(found)
+        walk.child_places(0)
     }
 
     /// The types of `unit` that stand in a scope, with that.

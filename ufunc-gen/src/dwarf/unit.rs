@@ -10,9 +10,9 @@ use gimli::{
     Section as _, UnitHeader, UnitSectionOffset, UnitType,
 };
 
-use super::abbreviations::Abbreviations;
+use super::abbreviations::{Abbreviations, Span, glance};
 use super::entry::{self, Attributes, DieRef, RawName};
-use super::plan::{Cursor, Plans};
+use super::plan::{Cursor, Plans, SharedPlans};
 use super::{DebugInfo, Reader};
 
 /// Place of a unit in the debug information's list.
@@ -34,6 +34,12 @@ impl UnitPlace {
         let offset = die.offset().checked_sub(self.start)?;
         let is_inside = die.section() == self.section && offset < self.len;
         if is_inside { u32::try_from(offset).ok() } else { None }
+    }
+
+    /// Whether the place `offset` bytes behind its beginning is in the unit.
+    #[inline]
+    pub(crate) fn has(self, offset: u32) -> bool {
+        (offset as usize) < self.len
     }
 
     /// The place `offset` bytes behind the unit's beginning.
@@ -136,6 +142,8 @@ pub(crate) struct Unit<'a> {
     /// What is read of its entries.
     pub(super) wanted: Attributes,
     pub(super) plans: Plans,
+    /// Those of other units, too.
+    pub(super) shared: Arc<SharedPlans<'a>>,
     pub(super) strings: Strings<'a>,
     pub(super) compiler: Compiler,
     pub(super) name: RawName<'a>,
@@ -167,19 +175,22 @@ pub(crate) struct Bases {
 
 impl<'a> Unit<'a> {
     /// Reads the abbreviations and the root entry of the unit `index`, of whose entries `wanted` will
-    /// be read.
+    /// be read by plans that are `shared`.
     pub(super) fn open(
         debug: &DebugInfo<'a>,
         index: UnitIndex,
         wanted: Attributes,
+        shared: &Arc<SharedPlans<'a>>,
     ) -> Result<Self> {
         let head = &debug.units[index.0];
         let part = &debug.parts[head.part];
         let supplementary = part.supplementary.map(|sup| debug.parts[sup].info_section);
         let open = || -> Result<Self> {
             let table = head.header.debug_abbrev_offset().0;
-            let is_shared = part.shared_tables.binary_search(&table).is_ok();
-            let mut unit = Self::new(&part.dwarf, &head.header, is_shared)?;
+            let spans = part.spans.binary_search_by_key(&table, |&(table, _)| table);
+            let spans = spans.ok().map(|place| &part.spans[place].1);
+            let mut unit = Self::new(&part.dwarf, &head.header, spans)?;
+            unit.shared = Arc::clone(shared);
             unit.index = index;
             unit.wanted = wanted;
             unit.part = head.part;
@@ -210,7 +221,7 @@ impl<'a> Unit<'a> {
     fn new(
         dwarf: &gimli::Dwarf<Reader<'a>>,
         header: &UnitHeader<Reader<'a>>,
-        shares_abbreviations: bool,
+        spans: Option<&Arc<[Span]>>,
     ) -> Result<Self> {
         let encoding = header.encoding();
         let strings = Strings {
@@ -228,7 +239,7 @@ impl<'a> Unit<'a> {
         let start = start_of(header);
         let end = start.saturating_add(header.length_including_self());
         let bytes = section.slice().get(start..end);
-        let abbreviations = Abbreviations::new(dwarf, header, shares_abbreviations)?;
+        let abbreviations = Abbreviations::new(dwarf, header, spans)?;
         Ok(Unit {
             index: UnitIndex::default(),
             part: 0,
@@ -241,6 +252,7 @@ impl<'a> Unit<'a> {
             bytes: bytes.unwrap_or_default(),
             wanted: Attributes::All,
             plans: Plans::new(&abbreviations),
+            shared: Arc::default(),
             abbreviations,
             strings,
             compiler: Compiler::default(),
@@ -266,7 +278,9 @@ impl<'a> Unit<'a> {
         dwarf: &gimli::Dwarf<Reader<'a>>,
         header: &UnitHeader<Reader<'a>>,
     ) -> Result<Option<Self>> {
-        let mut unit = Self::new(dwarf, header, false)?;
+        let table = dwarf.debug_abbrev.reader().slice().get(header.debug_abbrev_offset().0..);
+        let spans = table.and_then(glance).map(|glance| glance.spans);
+        let mut unit = Self::new(dwarf, header, spans.as_ref())?;
         unit.read_root(dwarf)?;
         Ok(unit.is_skeleton().then_some(unit))
     }
@@ -289,6 +303,12 @@ impl<'a> Unit<'a> {
     /// Where it is.
     pub(crate) fn place(&self) -> UnitPlace {
         UnitPlace { section: self.section, start: self.start, len: self.len() }
+    }
+
+    /// The place `offset` bytes behind its beginning.
+    #[inline]
+    pub(crate) fn die(&self, offset: u32) -> DieRef {
+        DieRef::new(self.section, self.start.saturating_add(offset as usize))
     }
 
     /// Length in bytes, with its header.

@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Error, Result, ensure};
 use gimli::DwTag;
+use gimli::constants as dw;
 
 use super::DebugInfo;
 use super::entry::{DieRef, Entry};
@@ -19,11 +20,24 @@ pub(crate) enum Said<'w, 'a> {
 }
 
 /// An entry whose attributes come next.
+#[derive(Clone, Copy, Default)]
 struct Found {
     /// That of its abbreviation.
     code: u64,
     offset: usize,
     depth: isize,
+}
+
+/// Whether [`Walk::next_opened`] gives entries with that tag, which have children, without all that
+/// they say.
+pub(crate) fn opens(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        dw::DW_TAG_structure_type
+            | dw::DW_TAG_class_type
+            | dw::DW_TAG_union_type
+            | dw::DW_TAG_enumeration_type
+    )
 }
 
 /// Entries of a unit, each before its children.
@@ -39,6 +53,8 @@ pub(crate) struct Walk<'u, 'a> {
     /// Entries read that the budget does not know of.
     unpaid: usize,
     entry: Entry<'a>,
+    /// Where the attributes are of the entry that was opened last.
+    opened: (Cursor<'a>, Found),
 }
 
 impl<'u, 'a> Walk<'u, 'a> {
@@ -62,7 +78,7 @@ impl<'u, 'a> Walk<'u, 'a> {
         place: DieRef,
     ) -> Result<Option<Entry<'a>>> {
         let mut walk = Self::at(debug, unit, place)?;
-        Ok(match walk.advance(0, |_, _| true)? {
+        Ok(match walk.advance(0, |_, _, _| true)? {
             Some(found) => {
                 walk.read(&found)?;
                 Some(walk.entry)
@@ -100,6 +116,7 @@ impl<'u, 'a> Walk<'u, 'a> {
             max_depth: isize::MAX,
             unpaid: 0,
             entry,
+            opened: (cursor, Found::default()),
         }
     }
 
@@ -132,7 +149,7 @@ impl<'u, 'a> Walk<'u, 'a> {
         floor: isize,
         wanted: impl Fn(DwTag, isize) -> bool,
     ) -> Result<Option<&Entry<'a>>> {
-        Ok(match self.advance(floor, wanted)? {
+        Ok(match self.advance(floor, |tag, depth, _| wanted(tag, depth))? {
             Some(found) => Some(self.read(&found)?),
             None => None,
         })
@@ -157,7 +174,9 @@ impl<'u, 'a> Walk<'u, 'a> {
         wanted: impl Fn(DwTag, isize) -> bool,
         enough: impl Fn(&Brief<'a>) -> bool,
     ) -> Result<Option<Said<'_, 'a>>> {
-        let Some(found) = self.advance(floor, wanted)? else { return Ok(None) };
+        let Some(found) = self.advance(floor, |tag, depth, _| wanted(tag, depth))? else {
+            return Ok(None);
+        };
         let (unit, at) = (self.unit, self.place(found.offset));
         if let Some(plan) = unit.plans.made(found.code)
             && let Some(brief) = self.cursor.name_and_type(unit, plan, at, found.depth)
@@ -175,6 +194,44 @@ impl<'u, 'a> Walk<'u, 'a> {
             }
         }
         Ok(Some(Said::Much(self.read(&found)?)))
+    }
+
+    /// [`Walk::next_briefly`] for those who may know structs, unions and enums by less than all that
+    /// they say. Of these it gives the name and the size, in the same way; then the walk is at their
+    /// children, and [`Walk::read_opened`] gives all of them.
+    #[inline]
+    pub(crate) fn next_opened(
+        &mut self,
+        floor: isize,
+        wanted: impl Fn(DwTag, isize) -> bool,
+    ) -> Result<Option<Said<'_, 'a>>> {
+        let Some(found) = self.advance(floor, |tag, depth, _| wanted(tag, depth))? else {
+            return Ok(None);
+        };
+        let (unit, at) = (self.unit, self.place(found.offset));
+        if let Some(plan) = unit.plans.made(found.code)
+            && let Some(brief) = self.cursor.name_and_type(unit, plan, at, found.depth)
+            && (brief.is_whole || (plan.has_children && opens(brief.tag) && !brief.declares))
+        {
+            let mut behind = self.cursor;
+            let passed = match brief.len {
+                Some(len) => behind.skip(len.into()),
+                None => behind.skip_attributes(unit, plan),
+            };
+            if passed.is_ok() {
+                self.opened = (self.cursor, found);
+                self.cursor = behind;
+                return Ok(Some(Said::Little(brief)));
+            }
+        }
+        Ok(Some(Said::Much(self.read(&found)?)))
+    }
+
+    /// Goes back to the attributes of the entry that the walk gave last, and reads them.
+    pub(crate) fn read_opened(&mut self) -> Result<&Entry<'a>> {
+        let (attributes, found) = self.opened;
+        self.cursor = attributes;
+        self.read(&found)
     }
 
     /// [`Walk::next_child_among`] for those who can do with little of most entries.
@@ -198,27 +255,70 @@ impl<'u, 'a> Walk<'u, 'a> {
         self.next_named(depth, |tag, _| wanted(tag), enough)
     }
 
-    /// Where the next child is of the entry at `depth`.
-    pub(crate) fn next_child_place(&mut self, depth: isize) -> Result<Option<DieRef>> {
-        self.max_depth = depth + 1;
-        let Some(found) = self.advance(depth, |_, _| true)? else { return Ok(None) };
-        let unit = self.unit;
-        let passed = unit
-            .plans
-            .get(&self.debug.plans, unit, found.code)
-            .and_then(|plan| self.cursor.pass(unit, &plan, plan.has_sibling));
-        if passed.map_err(|error| self.failed(error, found.offset))? {
-            self.depth = found.depth;
+    /// Calls `take` with each child of the entry that the walk gave last, as long as they say little and
+    /// `take` wants more; the entry has some. Says whether it had all of them, and `count`: if not, the walk stays where it
+    /// was.
+    #[inline]
+    pub(crate) fn take_children(
+        &mut self,
+        count: usize,
+        mut take: impl FnMut(&Brief<'a>) -> bool,
+    ) -> bool {
+        let (mut cursor, unit, depth) = (self.cursor, self.unit, self.depth);
+        let mut taken = 0;
+        loop {
+            let at = self.place(cursor.at);
+            let code = match cursor.leb() {
+                Ok(0) => break,
+                Ok(code) => code,
+                Err(_) => return false,
+            };
+            let rare;
+            let plan = match unit.plans.made(code) {
+                Some(plan) => plan,
+                None => match unit.plans.make(unit, code) {
+                    Ok(plan) => {
+                        rare = plan;
+                        &*rare
+                    }
+                    Err(_) => return false,
+                },
+            };
+            let Some(brief) = cursor.name_and_type(unit, plan, at, depth) else { return false };
+            let Some(len) = brief.len.filter(|_| brief.is_whole) else { return false };
+            if !take(&brief) || cursor.skip(len.into()).is_err() {
+                return false;
+            }
+            taken += 1;
         }
-        Ok(Some(self.place(found.offset)))
+        if taken != count {
+            return false;
+        }
+        self.cursor = cursor;
+        self.depth = depth - 1;
+        self.unpaid += taken + 1;
+        true
     }
 
-    /// Goes on to the attributes of the next entry below `floor` that is wanted.
+    /// Where the children are of the entry at `depth`, from here on.
+    pub(crate) fn child_places(&mut self, depth: isize) -> Result<Vec<DieRef>> {
+        let (section, start) = (self.unit.section, self.unit.start);
+        let mut places = Vec::new();
+        self.max_depth = depth + 1;
+        self.advance(depth, |_, _, offset| {
+            places.push(DieRef::new(section, start.saturating_add(offset)));
+            false
+        })?;
+        Ok(places)
+    }
+
+    /// Goes on to the attributes of the next entry below `floor` whose tag, depth and offset in the unit
+    /// are wanted.
     #[inline]
     fn advance(
         &mut self,
         floor: isize,
-        wanted: impl Fn(DwTag, isize) -> bool,
+        mut wanted: impl FnMut(DwTag, isize, usize) -> bool,
     ) -> Result<Option<Found>> {
         // Nearly all entries are passed over here: what is known of them stays in registers.
         let (mut cursor, mut depth, max_depth) = (self.cursor, self.depth, self.max_depth);
@@ -247,7 +347,7 @@ impl<'u, 'a> Walk<'u, 'a> {
             let rare;
             let plan = match self.unit.plans.made(code) {
                 Some(plan) => plan,
-                None => match self.unit.plans.make(&self.debug.plans, self.unit, code) {
+                None => match self.unit.plans.make(self.unit, code) {
                     Ok(plan) => {
                         rare = plan;
                         &*rare
@@ -256,7 +356,7 @@ impl<'u, 'a> Walk<'u, 'a> {
                 },
             };
             let below = depth + isize::from(plan.has_children);
-            if depth <= max_depth && wanted(plan.tag, depth) {
+            if depth <= max_depth && wanted(plan.tag, depth, offset) {
                 let found = Found { code, offset, depth };
                 depth = below;
                 break Ok(Some(found));
@@ -280,7 +380,7 @@ impl<'u, 'a> Walk<'u, 'a> {
         self.entry = Entry::empty(self.place(found.offset));
         self.entry.depth = found.depth;
         let (debug, unit) = (self.debug, self.unit);
-        let plan = unit.plans.get(&debug.plans, unit, found.code)?;
+        let plan = unit.plans.get(unit, found.code)?;
         match self.cursor.read_attributes(debug, unit, &plan, &mut self.entry) {
             Ok(()) => Ok(&self.entry),
             Err(error) => Err(self.failed(error, found.offset)),

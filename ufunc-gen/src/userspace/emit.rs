@@ -17,7 +17,7 @@ use crate::btf::fit::fit;
 use crate::btf::mend::mend;
 use crate::btf::{Composite, IntEncoding, Linkage, Member, Name, Param, Type, TypeId, kind};
 use crate::debugfile::sections::Sections;
-use crate::dwarf::raw::Rule;
+use crate::dwarf::raw::{Rule, Rules};
 use crate::dwarf::types::{array_index, named};
 use crate::dwarf::variables::Place;
 use crate::ident::base_type_name;
@@ -45,6 +45,9 @@ pub(super) fn emit<'s>(
     let notes = store.ids().filter(|&id| store.head(id).kind == NOTE);
     for record in order.iter().map(|&ty| types.record(ty)).chain(notes) {
         let rules = store.rules(record);
+        if rules == Rules::default() {
+            continue;
+        }
         for (count, rule) in counts.iter_mut().zip(Rule::ALL) {
             *count += usize::from(rules.has(rule));
         }

@@ -10,6 +10,7 @@
 //! reduced to what it has of its own as soon as it was read: a record that is known already costs
 //! a look-up, and memory is needed for each different type only.
 
+mod derived;
 mod elsewhere;
 mod emit;
 pub mod minimal;
@@ -17,6 +18,7 @@ mod names;
 mod offsets;
 mod placing;
 mod scan;
+mod seen;
 mod store;
 mod variables;
 mod variants;
@@ -154,9 +156,11 @@ fn scan<'a>(
     progress: &AtomicU64,
 ) -> Result<(Store<'a>, Vec<UnitTypes>)> {
     let hasher = DefaultHashBuilder::default();
+    // Two workers have nearly all names each.
+    let len = 2 * debug.len() / debug.jobs().max(2) as u64;
     let workers = debug.for_units_with(
         Attributes::Types,
-        || Scanner::new(debug, options, hasher.clone()),
+        || Scanner::new(debug, options, hasher.clone(), len),
         |scanner, unit: &Unit<'a>| {
             let types = scanner.read(unit)?;
             progress.fetch_add(unit.len() as u64, Ordering::Relaxed);
@@ -177,5 +181,5 @@ fn scan<'a>(
         units.append(&mut found);
     }
     units.sort_unstable_by_key(|unit| unit.unit);
-    Ok((store.unwrap_or_else(|| Store::new(hasher)), units))
+    Ok((store.unwrap_or_else(|| Store::new(hasher, 0)), units))
 }

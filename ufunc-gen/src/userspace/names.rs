@@ -19,14 +19,63 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
 }
 
-/// What is known of a name's place. Who looks at the one looks at the other.
+/// What is known of a name's place. There are many, and they are looked at all the time: what is next
+/// to each other here is in the processor's cache together.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    /// Where it was found last; 0 if it was found in no section.
-    address: usize,
+    /// How far behind the base it was found last; 0 if that was elsewhere.
+    distance: u32,
     /// The name that was asked for after it the last time. Headers have their names in the same order
     /// each time.
     next: NameId,
+}
+
+/// Names by their distances, which are not 0.
+struct Distances {
+    /// What hashes are made with, so that no file can be made for them.
+    factor: u64,
+    /// A power of two of them, half of which are taken at most; the others are 0.
+    slots: Vec<(u32, NameId)>,
+    taken: usize,
+}
+
+impl Distances {
+    /// None, with room for `count`.
+    fn new(hasher: &DefaultHashBuilder, count: usize) -> Self {
+        let slots = vec![(0, 0); (2 * count).next_power_of_two()];
+        Distances { factor: hasher.hash_one(0) | 1, slots, taken: 0 }
+    }
+
+    /// The slot of `distance`, or a free one for it.
+    fn slot(&self, distance: u32) -> usize {
+        let mask = self.slots.len() - 1;
+        let hash = u64::from(distance).wrapping_mul(self.factor);
+        let mut at = (hash >> 32) as usize & mask;
+        while self.slots[at].0 != distance && self.slots[at].0 != 0 {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    /// The name at `distance`; 0 if there is none yet.
+    fn get(&self, distance: u32) -> NameId {
+        self.slots[self.slot(distance)].1
+    }
+
+    /// Adds the name `id` at `distance`, where there is none yet.
+    fn insert(&mut self, distance: u32, id: NameId) {
+        if 2 * (self.taken + 1) > self.slots.len() {
+            let slots = vec![(0, 0); 2 * self.slots.len()];
+            let old = mem::replace(&mut self.slots, slots);
+            for (distance, id) in old.into_iter().filter(|(distance, _)| *distance != 0) {
+                let slot = self.slot(distance);
+                self.slots[slot] = (distance, id);
+            }
+        }
+        let slot = self.slot(distance);
+        self.slots[slot] = (distance, id);
+        self.taken += 1;
+    }
 }
 
 /// All names of a debug information.
@@ -35,7 +84,11 @@ struct Place {
 /// time: so a name is looked up by its place first, and its letters are read but once.
 pub(super) struct Names<'a> {
     texts: Vec<Cow<'a, [u8]>>,
-    by_address: HashMap<usize, NameId>,
+    /// Where distances begin that [`Place`]s are known by; 0 until the first name was asked for.
+    base: usize,
+    by_distance: Distances,
+    /// Names that are further away, by their addresses.
+    far: HashMap<usize, NameId>,
     /// What is known of each name's place.
     places: Vec<Place>,
     /// The name that was asked for last.
@@ -48,14 +101,20 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// None. Only those that have the same `hasher` can be put together.
-    pub(super) fn new(hasher: DefaultHashBuilder) -> Self {
+    /// None, with room for `count`. Only those that have the same `hasher` can be put together.
+    pub(super) fn new(hasher: DefaultHashBuilder, count: usize) -> Self {
+        let mut texts = Vec::with_capacity(2 * count + 1);
+        texts.push(Cow::Borrowed(&b""[..]));
+        let mut places = Vec::with_capacity(2 * count + 1);
+        places.push(Place::default());
         Names {
-            texts: vec![Cow::Borrowed(b"")],
-            by_address: HashMap::new(),
-            places: vec![Place::default()],
+            texts,
+            base: 0,
+            by_distance: Distances::new(&hasher, count),
+            far: HashMap::new(),
+            places,
             last: 0,
-            by_text: HashTable::new(),
+            by_text: HashTable::with_capacity(count),
             joined: HashMap::new(),
             hasher,
         }
@@ -67,26 +126,64 @@ impl<'a> Names<'a> {
             return 0;
         }
         let address = name.address();
+        if self.base == 0 {
+            // All sections are near each other, in whatever order.
+            self.base = address.saturating_sub(1 << 31).max(1);
+        }
+        if self.is_at(self.last, name) {
+            // `typedef struct data data`
+            return self.last;
+        }
+        let distance = address.wrapping_sub(self.base);
         let likely = self.places[self.last as usize].next;
         // What begins there is that name.
-        let is_likely = self.places[likely as usize].address == address;
-        self.last = if is_likely { likely } else { self.at(address, name) };
+        self.last = match self.is_at(likely, name) {
+            true => likely,
+            false => self.at(address, distance, name),
+        };
         self.last
     }
 
-    /// Number of `name`, which is at `address`.
-    fn at(&mut self, address: usize, name: RawName<'a>) -> NameId {
-        let id = match self.by_address.get(&address) {
-            Some(&id) => id,
-            None => {
+    /// The name `id` was asked for, in another way.
+    #[inline]
+    pub(super) fn was(&mut self, id: NameId) {
+        self.last = id;
+    }
+
+    /// Whether `name` is at the place where the one with the number `id` was found last.
+    #[inline]
+    pub(super) fn is_at(&self, id: NameId, name: RawName<'a>) -> bool {
+        if name.is_missing() {
+            return id == 0;
+        }
+        let known = self.places.get(id as usize).map_or(0, |place| place.distance);
+        known != 0 && known as usize == name.address().wrapping_sub(self.base)
+    }
+
+    /// Number of `name`, which is at `address`, so far behind the base.
+    fn at(&mut self, address: usize, distance: usize, name: RawName<'a>) -> NameId {
+        let distance = u32::try_from(distance).unwrap_or(0);
+        let known = match distance {
+            0 => self.far.get(&address).copied().unwrap_or(0),
+            distance => self.by_distance.get(distance),
+        };
+        let id = match known {
+            0 => {
                 let id = self.add(Cow::Borrowed(name.bytes()));
-                self.by_address.insert(address, id);
+                match distance {
+                    _ if id == 0 => {}
+                    0 => drop(self.far.insert(address, id)),
+                    distance => self.by_distance.insert(distance, id),
+                }
                 id
             }
+            known => known,
         };
         self.places.resize(self.texts.len(), Place::default());
         self.places[self.last as usize].next = id;
-        self.places[id as usize].address = address;
+        if id != 0 {
+            self.places[id as usize].distance = distance;
+        }
         id
     }
 
@@ -190,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_name_is_known_by_its_letters_wherever_they_are() {
-        let mut names = Names::new(DefaultHashBuilder::default());
+        let mut names = Names::new(DefaultHashBuilder::default(), 0);
         let first = names.add(b"data"[..].into());
         assert_eq!(names.add(b"data".to_vec().into()), first);
         assert_eq!(names.text(first), b"data");
@@ -199,8 +296,18 @@ mod tests {
     }
 
     #[test]
+    fn names_are_found_by_their_distances() {
+        let mut distances = Distances::new(&DefaultHashBuilder::default(), 0);
+        for id in 1..1000 {
+            assert_eq!(distances.get(7 * id), 0);
+            distances.insert(7 * id, id);
+        }
+        assert!((1..1000).all(|id| distances.get(7 * id) == id && distances.get(7 * id + 1) == 0));
+    }
+
+    #[test]
     fn scopes_become_part_of_a_name() {
-        let mut names = Names::new(DefaultHashBuilder::default());
+        let mut names = Names::new(DefaultHashBuilder::default(), 0);
         let (scope, name) = (names.add(b"n1::"[..].into()), names.add(b"data"[..].into()));
         let joined = names.join(scope, name);
         assert_eq!(names.text(joined), b"n1::data");

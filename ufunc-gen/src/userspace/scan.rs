@@ -8,19 +8,21 @@ use std::sync::Arc;
 use anyhow::Result;
 use gimli::DwTag;
 use gimli::constants as dw;
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::DefaultHashBuilder;
 
 use super::Options;
+use super::derived::Derived;
 use super::elsewhere::{is_passed, without_clone};
 use super::names::NameId;
 use super::offsets::Offsets;
+use super::seen::Seen;
 use super::store::{Draft, Head, Key, Packed, Part, RecordId, Ref, Store, Translation};
 use super::variables::UnitVariables;
 use crate::btf::kind;
 use crate::dwarf::entry::{DieRef, Entry, RawName};
 use crate::dwarf::raw::{Kind, RawType, Rules, brief_kind, is_type};
 use crate::dwarf::scope::{Scopes, is_namespace, is_scope};
-use crate::dwarf::{Brief, DebugInfo, MAX_CHAIN, Said, Unit, UnitIndex, UnitPlace, Walk};
+use crate::dwarf::{Brief, DebugInfo, MAX_CHAIN, Said, Unit, UnitIndex, UnitPlace, Walk, opens};
 
 /// Bits of the detail of an enum.
 pub(super) const ENUM_SIGNED: u8 = 1;
@@ -76,6 +78,8 @@ struct Local {
     /// The end of its parts, which begin where those of the one before end.
     parts: (u32, u32),
     rules: Rules,
+    /// The record of another unit that says the same, but for what it refers to; 0 if there is none.
+    known: RecordId,
 }
 
 /// How far a type got on its way into the store.
@@ -158,9 +162,18 @@ pub(super) struct Scanner<'d, 'a> {
     exact: Vec<u32>,
     /// Where the unit is.
     pub(super) place: UnitPlace,
-    by_name: HashMap<Key, u32>,
+    /// The first struct of the unit with each name, behind the number of the unit.
+    structs: Vec<(u32, u32)>,
+    /// The same for unions.
+    unions: Vec<(u32, u32)>,
+    /// Pointers and the like that are in the store.
+    derived: Derived,
+    /// The number of records before the unit.
+    known: usize,
     /// Types that wait for what they refer to.
     stack: Vec<u32>,
+    /// Types that come last.
+    last: Vec<u32>,
     pub(super) draft: Draft,
     /// Variables of the unit, outside of functions.
     variables: u32,
@@ -170,19 +183,22 @@ pub(super) struct Scanner<'d, 'a> {
     units: u32,
     /// The scope of the last type, whose name was looked up.
     scope: Option<(Arc<str>, NameId)>,
+    /// Structs, unions and enums of the units before.
+    seen: Seen,
 }
 
 impl<'d, 'a> Scanner<'d, 'a> {
-    /// One whose store has the hasher `hasher`.
+    /// One whose store has the hasher `hasher`. It will read `len` bytes or so.
     pub(super) fn new(
         debug: &'d DebugInfo<'a>,
         options: &'d Options,
         hasher: DefaultHashBuilder,
+        len: u64,
     ) -> Self {
         Scanner {
             debug,
             options,
-            store: Store::new(hasher),
+            store: Store::new(hasher, len),
             raw: RawType::default(),
             locals: Vec::new(),
             parts: Vec::new(),
@@ -195,13 +211,18 @@ impl<'d, 'a> Scanner<'d, 'a> {
             kept: Vec::new(),
             exact: Vec::new(),
             place: UnitPlace::default(),
-            by_name: HashMap::new(),
+            structs: Vec::new(),
+            unions: Vec::new(),
+            derived: Derived::default(),
+            known: 0,
             stack: Vec::new(),
+            last: Vec::new(),
             draft: Draft::default(),
             variables: 0,
             rooted: Vec::new(),
             units: 0,
             scope: None,
+            seen: Seen::default(),
         }
     }
 
@@ -216,11 +237,14 @@ impl<'d, 'a> Scanner<'d, 'a> {
         self.exact.clear();
         self.place = unit.place();
         self.units += 1;
-        self.by_name.clear();
+        self.known = self.store.len();
+        self.seen.begin();
         self.collect(unit)?;
         self.by_offset.finish();
         self.find_outer();
-        self.intern_all(unit)
+        let types = self.intern_all(unit)?;
+        self.remember();
+        Ok(types)
     }
 
     // ── reading ──
@@ -267,7 +291,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
                 }
                 _ => is_type(tag) || tag == dw::DW_TAG_subprogram || is_namespace(tag),
             };
-            let Some(said) = walk.next_briefly(floor, wanted)? else { break };
+            let Some(said) = walk.next_opened(floor, wanted)? else { break };
             let depth = match &said {
                 Said::Little(entry) => entry.depth,
                 Said::Much(entry) => entry.depth,
@@ -284,10 +308,16 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             scopes.leave(depth);
             let entry = match said {
+                Said::Little(entry) if opens(entry.tag) => {
+                    if self.add_known_type(walk, &entry, &mut scopes) {
+                        continue;
+                    }
+                    *walk.read_opened()?
+                }
                 Said::Little(entry) => {
                     match brief_kind(entry.tag) {
                         Some(kind) => self.add_brief_type(&entry, kind, &mut scopes),
-                        None => self.add_parameter(entry.name, entry.ty),
+                        None => self.add_parameter(entry.name, self.place.target_at(entry.ty)),
                     }
                     continue;
                 }
@@ -308,7 +338,9 @@ impl<'d, 'a> Scanner<'d, 'a> {
                     };
                     scopes.enter_later(&entry);
                 }
-                dw::DW_TAG_formal_parameter => self.add_parameter(entry.name, entry.ty),
+                dw::DW_TAG_formal_parameter => {
+                    self.add_parameter(entry.name, self.place.target(entry.ty));
+                }
                 dw::DW_TAG_unspecified_parameters => {
                     if let Some(function) = self.functions.last_mut() {
                         function.variadic = true;
@@ -351,15 +383,117 @@ impl<'d, 'a> Scanner<'d, 'a> {
             detail: 0,
             name,
             size: 0,
-            target: self.place.target(entry.ty),
+            target: self.place.target_at(entry.ty),
             parts: (parts, parts),
             rules: Rules::default(),
+            known: 0,
         });
+    }
+
+    /// Keeps the struct, union or enum `entry`, at which `walk` is, if it says what one in the store
+    /// does, but for what its members refer to. Says whether it does.
+    fn add_known_type(
+        &mut self,
+        walk: &mut Walk<'_, 'a>,
+        entry: &Brief<'a>,
+        scopes: &mut Scopes<'a>,
+    ) -> bool {
+        let (kind, stored, child_tag) = match entry.tag {
+            dw::DW_TAG_structure_type | dw::DW_TAG_class_type => {
+                (Kind::Struct, kind::STRUCT, dw::DW_TAG_member)
+            }
+            dw::DW_TAG_union_type => (Kind::Union, kind::UNION, dw::DW_TAG_member),
+            dw::DW_TAG_enumeration_type => (Kind::Enum, kind::ENUM, dw::DW_TAG_enumerator),
+            _ => return false,
+        };
+        let size = entry.number;
+        if kind == Kind::Enum && size == 0 {
+            // It has that of the type of its values.
+            return false;
+        }
+        // `void` is no such record.
+        let head = |id: RecordId| (id != 0).then(|| self.store.head(id));
+        let is_like =
+            |head: &Head| (u32::from(head.kind), head.detail, head.size) == (stored, 0, size);
+        let next = self.seen.next();
+        let (name, known) = match head(next).filter(is_like) {
+            // It is called so where nothing is around it.
+            Some(head) if scopes.are_none() && self.store.names.is_at(head.name, entry.name) => {
+                self.store.names.was(head.name);
+                (head.name, Some(next))
+            }
+            _ => {
+                let name = match entry.name.is_missing() {
+                    true => 0,
+                    false => self.scoped_name(entry.name, scopes),
+                };
+                let guessed = [next, self.seen.called(name)];
+                let head = |id: RecordId| (id != 0).then(|| self.store.head(id));
+                let is_likely = |id: &RecordId| {
+                    head(*id).is_some_and(|head| is_like(&head) && head.name == name)
+                };
+                (name, guessed.into_iter().find(is_likely))
+            }
+        };
+        let Some(known) = known else {
+            self.seen.is(0);
+            return false;
+        };
+        let (start, place) = (self.parts.len(), self.place);
+        let is_same = {
+            let (names, own) = (&self.store.names, &mut self.parts);
+            let mut parts = self.store.parts(known);
+            walk.take_children(parts.len(), |child| {
+                let Some(part) = parts.next() else { return false };
+                if child.tag != child_tag || !names.is_at(part.name, child.name) {
+                    return false;
+                }
+                if kind == Kind::Enum {
+                    return part.values == [child.number, 0];
+                }
+                let (name, ty, values) = (part.name, place.target_at(child.ty), part.values);
+                own.push(LocalPart { name, ty, values });
+                let [bit_offset, bits] = values;
+                bits == 0 && u64::from(child.number) * 8 == bit_offset.into()
+            })
+        };
+        if !is_same {
+            self.parts.truncate(start);
+            self.seen.is(0);
+            return false;
+        }
+        self.seen.is(known);
+        self.add_local(Local {
+            at: entry.at,
+            kind,
+            detail: 0,
+            name,
+            size,
+            target: Target::Void,
+            parts: (start as u32, self.parts.len() as u32),
+            rules: Rules::default(),
+            known,
+        });
+        true
+    }
+
+    /// Takes note of the structs, unions and enums of the unit, for those that come after it.
+    fn remember(&mut self) {
+        let all = self.locals.iter().zip(&self.kept).zip(&self.states);
+        self.seen.note(all.filter_map(|((local, kept), state)| match (local.kind, kept, state) {
+            (Kind::Struct | Kind::Union | Kind::Enum, Ref::Record(id), State::Done) => {
+                Some((local.name, *id))
+            }
+            _ => None,
+        }));
     }
 
     /// The number of `name` with what is around it.
     fn scoped_name(&mut self, name: RawName<'a>, scopes: &mut Scopes<'a>) -> NameId {
         let name = self.store.names.id(name);
+        if scopes.are_none() {
+            return name;
+        }
         let scope = self.scope_id(scopes);
         self.store.names.join(scope, name)
     }
@@ -428,6 +562,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             target: self.place.target(raw.target),
             parts: (start, self.parts.len() as u32),
             rules: raw.rules,
+            known: 0,
         };
         // A stand-in for the type of a type unit; not all of them are declarations (GCC's enums).
         if entry.signature.is_some() {
@@ -472,9 +607,8 @@ impl<'d, 'a> Scanner<'d, 'a> {
     }
 
     /// Takes note of a parameter of the function that was begun last.
-    fn add_parameter(&mut self, name: RawName<'a>, ty: Option<DieRef>) {
+    fn add_parameter(&mut self, name: RawName<'a>, ty: Target) {
         let Some(function) = self.functions.last_mut() else { return };
-        let ty = self.place.target(ty);
         self.params.push(LocalParam { name, ty });
         function.params.1 = self.params.len() as u32;
     }
@@ -491,7 +625,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         self.kept.resize(count, Ref::VOID);
         self.outer.clear();
         for index in 0..count {
-            let local = self.locals[index];
+            let local = &self.locals[index];
             let outer = match (local.key(), local.kind) {
                 (Some(key), _) => Some(self.by_name(key, index as u32)),
                 (None, Kind::Declared { union }) if local.name != 0 => {
@@ -505,10 +639,17 @@ impl<'d, 'a> Scanner<'d, 'a> {
 
     /// How others refer to the type `index`, which is called `key`.
     fn by_name(&mut self, key: Key, index: u32) -> Ref {
-        let first = *self.by_name.entry(key).or_insert(index);
-        if first == index {
+        let names = self.store.names.len();
+        let list = if key.union { &mut self.unions } else { &mut self.structs };
+        if list.len() < names {
+            list.resize(names, (0, 0));
+        }
+        let place = &mut list[key.name as usize];
+        if place.0 != self.units {
+            *place = (self.units, index);
             return Ref::Named(key);
         }
+        let first = place.1;
         self.outer[first as usize] = self.exact(first).pack();
         self.exact(index)
     }
@@ -525,22 +666,15 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let everything = self.debug.refers_elsewhere();
         // What has a name that others refer to it by comes last: nothing has to wait for it, and most of
         // what it refers to is there then.
-        for is_last in [false, true] {
-            for index in 0..self.locals.len() as u32 {
-                let local = &self.locals[index as usize];
-                if local.key().is_some() != is_last {
-                    continue;
-                }
-                let is_root = self.is_root(local);
-                if !is_root && !everything {
-                    continue;
-                }
-                let reference = self.intern(index);
-                if let (true, Ref::Record(id)) = (is_root, reference) {
-                    self.add_root(&mut roots, id);
-                }
+        let mut last = mem::take(&mut self.last);
+        for index in 0..self.locals.len() as u32 {
+            match self.locals[index as usize].key() {
+                Some(_) => last.push(index),
+                None => self.intern_root(index, everything, &mut roots),
             }
         }
+        last.drain(..).for_each(|index| self.intern_root(index, everything, &mut roots));
+        self.last = last;
         let mut coded_elsewhere = Vec::new();
         for index in 0..self.functions.len() {
             if !self.functions[index].has_code || !self.options.functions {
@@ -563,6 +697,18 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let places = places.map(place).collect();
         let variables = mem::take(&mut self.variables);
         Ok(UnitTypes { unit: unit.index(), roots, places, coded_elsewhere, variables, found })
+    }
+
+    /// Puts the type `index` into the store if it can be asked for by name, or `everything` is to be
+    /// there.
+    fn intern_root(&mut self, index: u32, everything: bool, roots: &mut Vec<RecordId>) {
+        let is_root = self.is_root(&self.locals[index as usize]);
+        if is_root || everything {
+            let reference = self.intern(index);
+            if let (true, Ref::Record(id)) = (is_root, reference) {
+                self.add_root(roots, id);
+            }
+        }
     }
 
     /// Adds `id` to `roots` of the unit, once.
@@ -657,7 +803,26 @@ impl<'d, 'a> Scanner<'d, 'a> {
     fn keep(&mut self, index: u32) -> Option<Ref> {
         let local = self.locals[index as usize];
         let others = self.stack.len();
+        if local.known != 0 {
+            let is_same = self.refers_as_known(&local);
+            if self.stack.len() > others {
+                return None;
+            }
+            if is_same {
+                // It was found before the unit.
+                return Some(Ref::Record(local.known));
+            }
+        }
         let target = self.reference(local.target);
+        let derived = local.derived_kind();
+        if let Some(kind) = derived.filter(|_| self.stack.len() == others)
+            && let Some(id) = self.derived.get(kind, local.name, target)
+        {
+            if id as usize >= self.known {
+                self.store.found_again(id, (local.at, 0));
+            }
+            return Some(Ref::Record(id));
+        }
         let kind = match local.kind {
             Kind::Same | Kind::Array if self.stack.len() > others => return None,
             Kind::Same => {
@@ -715,8 +880,22 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
             (true, _) => Some(self.store.intern(&draft, (local.at, 0), local.rules)),
         };
+        if let (Some(kind), Some(id)) = (derived, id) {
+            self.derived.set(kind, local.name, target, id);
+        }
         self.draft = draft;
         id.map(Ref::Record)
+    }
+
+    /// Whether the members of `local` refer to what those of the record do that is known to say the
+    /// same otherwise. Members whose types are new put these on the stack.
+    fn refers_as_known(&mut self, local: &Local) -> bool {
+        let mut is_same = true;
+        for (number, part) in (local.parts.0 as usize..local.parts.1 as usize).enumerate() {
+            let reference = self.reference(self.parts[part].ty);
+            is_same &= self.store.part_type(local.known, number) == reference;
+        }
+        is_same
     }
 
     /// Remembers that `local` was expressed as `target`.
@@ -827,6 +1006,17 @@ impl<'d, 'a> Scanner<'d, 'a> {
 }
 
 impl UnitPlace {
+    /// What the type so many bytes behind the unit's beginning is to types of the unit; `None` stands
+    /// for `void`.
+    #[inline]
+    fn target_at(self, offset: Option<u32>) -> Target {
+        match offset {
+            None => Target::Void,
+            Some(offset) if self.has(offset) => Target::Inside(offset),
+            Some(offset) => Target::Elsewhere(self.die(offset)),
+        }
+    }
+
     /// What the type at `place` is to types of the unit; `None` stands for `void`.
     pub(super) fn target(self, place: Option<DieRef>) -> Target {
         match place {
@@ -840,6 +1030,18 @@ impl UnitPlace {
 }
 
 impl Local {
+    /// The kind of its record, if there is no more to know of it than its name and what it refers to.
+    fn derived_kind(&self) -> Option<u32> {
+        let is_plain = self.size == 0 && self.detail == 0 && self.rules == Rules::default();
+        match self.kind {
+            _ if !is_plain => None,
+            Kind::Ptr => Some(kind::PTR),
+            Kind::Const => Some(kind::CONST),
+            Kind::Typedef => Some(kind::TYPEDEF),
+            _ => None,
+        }
+    }
+
     /// The name by which other types refer to it, if that is how they do.
     fn key(&self) -> Option<Key> {
         match self.kind {

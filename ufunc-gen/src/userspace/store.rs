@@ -154,6 +154,9 @@ impl Record {
     }
 }
 
+/// Most records for which there is room from the beginning.
+const MAX_ROOM: u64 = 1 << 16;
+
 /// All records of a debug information.
 pub(super) struct Store<'a> {
     pub(super) names: Names<'a>,
@@ -169,15 +172,20 @@ pub(super) struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// An empty one. Only those that have the same `hasher` can be put together.
-    pub(super) fn new(hasher: DefaultHashBuilder) -> Self {
+    /// An empty one, with room for what `len` bytes of units mostly have. Only those that have the same
+    /// `hasher` can be put together.
+    pub(super) fn new(hasher: DefaultHashBuilder, len: u64) -> Self {
+        // To grow costs more than to have room, of which the kernel gives only what is used.
+        let count = (len / 512).min(MAX_ROOM) as usize;
+        let mut records = Vec::with_capacity(2 * count + 1);
+        // `void`
+        records.push(Record::default());
         Store {
-            names: Names::new(hasher.clone()),
-            words: Vec::new(),
-            // `void`
-            records: vec![Record::default()],
+            names: Names::new(hasher.clone(), count),
+            words: Vec::with_capacity(32 * count),
+            records,
             last: 0,
-            by_words: HashTable::new(),
+            by_words: HashTable::with_capacity(count),
             hasher,
             exact: Vec::new(),
             by_place: HashMap::new(),
@@ -241,6 +249,12 @@ impl<'a> Store<'a> {
         id
     }
 
+    /// Takes note that the record `id` was found at `first`, too.
+    pub(super) fn found_again(&mut self, id: RecordId, first: First) {
+        let record = &mut self.records[id as usize];
+        record.first = record.first.min(first);
+    }
+
     /// Where the record `id` was found first.
     pub(super) fn first(&self, id: RecordId) -> First {
         self.records[id as usize].first
@@ -290,6 +304,12 @@ impl<'a> Store<'a> {
             ty: Packed(part[1]),
             values: [part[2], part[3]],
         })
+    }
+
+    /// The type of the part `number` of the record `id`, which has so many.
+    #[inline]
+    pub(super) fn part_type(&self, id: RecordId, number: usize) -> Packed {
+        Packed(self.words(id)[HEAD + number * PART + 1])
     }
 
     /// The name by which others refer to the record `id`, if that is how they do.
@@ -377,7 +397,7 @@ mod tests {
     }
 
     fn new() -> Store<'static> {
-        Store::new(DefaultHashBuilder::default())
+        Store::new(DefaultHashBuilder::default(), 0)
     }
 
     #[test]
@@ -402,7 +422,7 @@ mod tests {
     #[test]
     fn another_store_is_taken_in_under_new_numbers() {
         let mut one = new();
-        let mut other = Store::new(one.hasher.clone());
+        let mut other = Store::new(one.hasher.clone(), 0);
         let known = one.names.add(b"data"[..].into());
         pointer(&mut one, Ref::Named(Key { name: known, union: false }));
         other.names.add(b"else"[..].into());

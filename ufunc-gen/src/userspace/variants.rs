@@ -169,9 +169,15 @@ pub(super) fn resolve<'s, 'a>(store: &'s Store<'a>, units: &[UnitTypes]) -> Type
     let enums = enums(store);
     let types = Types { store, usual, enums, places, unusual, only_unusual, roots, ambiguous };
     let tainted = tainted(store, &types);
+    let is_odd = |id: RecordId| {
+        let is_usual = |key| types.usual.get(key) == Some(id);
+        store.key(id).is_some_and(|key| tainted[id as usize] || !is_usual(key))
+    };
+    let odd = std::iter::once(false).chain(store.ids().map(is_odd)).collect();
     let mut resolver = Resolver {
         types,
         tainted,
+        odd,
         meanings: HashMap::new(),
         found: HashMap::new(),
         is_plain: vec![false; store.len()],
@@ -216,21 +222,15 @@ fn usual(store: &Store<'_>, units: &[UnitTypes]) -> (Usual, HashMap<Key, Vec<Rec
             first => ambiguous.entry(key).or_insert_with(|| vec![*first]).push(id),
         }
     }
-    let mut counts = HashMap::<RecordId, usize>::new();
-    for records in ambiguous.values_mut() {
+    if ambiguous.is_empty() {
+        return (usual, ambiguous);
+    }
+    let mut counts = vec![0_u32; store.len()];
+    units.iter().flat_map(|unit| &unit.roots).for_each(|&id| counts[id as usize] += 1);
+    for (&key, records) in &mut ambiguous {
         records.sort_unstable_by_key(|&id| store.first(id));
-        counts.extend(records.iter().map(|&id| (id, 0)));
-    }
-    if !counts.is_empty() {
-        for id in units.iter().flat_map(|unit| &unit.roots) {
-            if let Some(count) = counts.get_mut(id) {
-                *count += 1;
-            }
-        }
-    }
-    for (&key, records) in &ambiguous {
         // Of equally common ones the first.
-        let common = records.iter().rev().max_by_key(|id| counts.get(*id).copied().unwrap_or(0));
+        let common = records.iter().rev().max_by_key(|id| counts[**id as usize]);
         *usual.place(key) = common.copied().unwrap_or(0);
     }
     (usual, ambiguous)
@@ -293,6 +293,8 @@ enum Word {
 struct Resolver<'s, 'a> {
     types: Types<'s, 'a>,
     tainted: Vec<bool>,
+    /// Whether the record has a name of which a unit has to be known to say what it means there.
+    odd: Vec<bool>,
     /// Numbers of unusual meanings, which records that lead to each other have in common.
     meanings: HashMap<Vec<Word>, usize>,
     /// The type that a record is with an unusual meaning.
@@ -306,19 +308,18 @@ impl Resolver<'_, '_> {
         let store = self.types.store;
         let mut own = HashMap::new();
         let mut is_unusual = false;
-        for &id in &unit.roots {
+        for &id in unit.roots.iter().filter(|id| self.odd[**id as usize]) {
             if let Some(key) = store.key(id) {
-                let usual = self.types.usual.get(key) == Some(id);
-                is_unusual |= !usual;
-                if !usual || self.tainted[id as usize] {
-                    own.insert(key, id);
-                }
+                is_unusual |= self.types.usual.get(key) != Some(id);
+                own.insert(key, id);
             }
         }
         if !is_unusual {
             for &id in &unit.roots {
-                self.is_plain[id as usize] = true;
-                self.types.roots.push(id as usize);
+                // The others are there already.
+                if !std::mem::replace(&mut self.is_plain[id as usize], true) {
+                    self.types.roots.push(id as usize);
+                }
             }
             return;
         }
