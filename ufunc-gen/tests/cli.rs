@@ -181,6 +181,127 @@ fn mistakes_in_a_policy_are_shown_with_their_place() {
         .refused(&["missing.toml"]);
 }
 
+/// Functions whose types do not tell what they take.
+const TAKERS: &str = r#"
+struct thing { int n; };
+static struct thing only;
+struct thing *thing_new(int n) { only.n = n; return &only; }
+void thing_free(struct thing *t) { t->n = 0; }
+void say(int level, const char *message) { only.n = level + message[0]; }
+void put(const void *bytes, unsigned long count) { only.n = count + *(const char *)bytes; }
+void about(struct thing *t, int kind, int how) { if (t) t->n = kind + how; }
+void numbers(int *list, unsigned long count) { list[0] = count; }
+int main(void) { return 0; }
+"#;
+
+/// A policy that lends `function` with these lines.
+fn lend(function: &str, role: &str, lines: &str) -> String {
+    format!("[[ufunc]]\nfunction = \"{function}\"\nrole = \"{role}\"\n{lines}\n")
+}
+
+#[test]
+fn a_policy_tells_what_arguments_are() {
+    let (lab, app) = app(TAKERS);
+    let text = [
+        lend("say", "plain", "arguments = { message = \"string\" }"),
+        lend(
+            "put",
+            "plain",
+            "arguments = { bytes = \"buffer\", count = \"size\" }\nsleepable = true",
+        ),
+        lend("about", "plain", "arguments.t = \"nullable\"\narguments.kind = \"constant\""),
+    ];
+    let policy = lab.write("policy.toml", &text.concat());
+    let args = ["list".as_ref(), app.as_os_str(), "--policy".as_ref(), policy.as_os_str()];
+    let table = generate(&args).ok().stdout;
+    for part in [
+        "void say(int level, const char *message)  [message:string]",
+        "[bytes:buffer, count:size]",
+        "TRUSTED_ARGS|SLEEPABLE",
+        "[t:nullable, kind:constant]",
+    ] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    let json = generate(&[&args[..], &["--json".as_ref()]].concat()).ok().stdout;
+    let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(rows[2]["function"], "say");
+    assert_eq!(rows[2]["arguments"][0]["kind"], serde_json::Value::Null);
+    assert_eq!(rows[2]["arguments"][1]["name"], "message");
+    assert_eq!(rows[2]["arguments"][1]["kind"], "string");
+    // The kernel reads it from the names, and the module says what they are in the application.
+    let source = generate(&args[1..]).ok().stdout;
+    for part in [
+        "message__str\\0",
+        "count__sz\\0",
+        "t__nullable\\0",
+        "kind__k\\0",
+        "ufunc:arguments=level,message:string\\0",
+        "ufunc:arguments=bytes:buffer,count:size\\0",
+    ] {
+        assert!(source.contains(part), "{part}: {source}");
+    }
+    // Whoever takes NULL can be called without anything that gives an object.
+    assert!(!generate(&args).stderr.contains("cannot be called"));
+    let header =
+        generate(&["header".as_ref(), app.as_os_str(), "--policy".as_ref(), policy.as_os_str()]);
+    let header = header.ok().stdout;
+    for part in [
+        " * message: a literal",
+        " * count: how many bytes",
+        "It may sleep",
+        " * t: an object, or NULL",
+    ] {
+        assert!(header.contains(part), "{part}: {header}");
+    }
+}
+
+#[test]
+fn arguments_that_cannot_be_what_a_policy_says_are_refused() {
+    let (lab, app) = app(TAKERS);
+    for (text, parts) in [
+        (lend("say", "plain", ""), &["policy.toml:2", "const char *", "string or a buffer"][..]),
+        (
+            lend("say", "plain", "arguments.mesage = \"string\""),
+            &["policy.toml:4", "no argument \"mesage\"", "nearest name is 'message'"],
+        ),
+        (
+            lend("say", "plain", "arguments.message = \"strin\""),
+            &["policy.toml:4", "\"strin\"", "nearest name is 'string'"],
+        ),
+        (
+            lend("say", "plain", "arguments = { message = \"string\", level = \"string\" }"),
+            &["policy.toml:4", "level", "'int'", "pointer to char"],
+        ),
+        (lend("say", "plain", "arguments.message = \"buffer\""), &["policy.toml:4", "after it"]),
+        (lend("put", "plain", "arguments.bytes = \"buffer\""), &["policy.toml:4", "after it"]),
+        (
+            lend("put", "plain", "arguments.count = \"size\""),
+            &["policy.toml:4", "before it is no buffer"],
+        ),
+        (
+            lend("numbers", "plain", "arguments = { list = \"buffer\", count = \"size\" }"),
+            &["policy.toml:4", "'int *'", "bytes"],
+        ),
+        (
+            lend("put", "plain", "arguments.bytes = \"nullable\""),
+            &["policy.toml:4", "struct or union"],
+        ),
+        (
+            lend("about", "plain", "arguments = { kind = \"constant\", how = \"constant\" }"),
+            &["policy.toml:4", "one constant"],
+        ),
+        (
+            lend("thing_free", "release", "arguments.t = \"nullable\""),
+            &["policy.toml:4", "releases"],
+        ),
+        (lend("thing_new", "acquire", "arguments.x = \"constant\""), &["it takes n"]),
+    ] {
+        let policy = lab.write("policy.toml", &text);
+        let args = [app.as_os_str(), "--policy".as_ref(), policy.as_os_str()];
+        generate(&args).refused(parts);
+    }
+}
+
 #[test]
 fn a_name_that_the_kernel_has_is_refused_and_a_prefix_proposed() {
     let (lab, app) = app(PAIR);

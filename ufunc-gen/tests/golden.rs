@@ -52,6 +52,9 @@ const NAMES: Golden =
 const GRANTS: Golden =
     Golden { name: "grants", compiler: "gcc", dwarf: "-gdwarf-5", sources: &["grants"] };
 
+const ARGUMENTS: Golden =
+    Golden { name: "arguments", compiler: "gcc", dwarf: "-gdwarf-5", sources: &["arguments"] };
+
 #[test]
 fn a_pair_found_by_inference() {
     PAIR.check();
@@ -78,9 +81,14 @@ fn views_and_fields_that_a_policy_grants() {
 }
 
 #[test]
+fn arguments_that_a_policy_tells_of() {
+    ARGUMENTS.check();
+}
+
+#[test]
 fn every_file_belongs_to_an_application() {
     let mut known = vec!["link.ld".to_owned()];
-    for golden in [PAIR, FAMILIES, ZOO, NAMES, GRANTS] {
+    for golden in [PAIR, FAMILIES, ZOO, NAMES, GRANTS, ARGUMENTS] {
         known.extend([format!("{}.rs", golden.name), format!("{}.toml", golden.name)]);
         known.extend(golden.sources.iter().flat_map(|s| [format!("{s}.c"), format!("{s}.asm")]));
     }
