@@ -3,7 +3,7 @@
  * Takes the argument of the probed function for an account as it is, without borrowing it.
  *
  * host: granted
- * expect: rejected: must point to scalar, or struct with scalar
+ * expect: rejected: must point to scalar, or struct with scalar | R1 is scalar expected STRUCT account
  */
 #include "uprobe.h"
 #include "granted.h"

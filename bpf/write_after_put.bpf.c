@@ -3,7 +3,7 @@
  * Sets a field of an account that it has put back already.
  *
  * host: granted
- * expect: rejected: must point to scalar, or struct with scalar | must be referenced or trusted | invalid mem access
+ * expect: rejected: must point to scalar, or struct with scalar | R1 is scalar expected STRUCT account
  */
 #include "uprobe.h"
 #include "granted.h"

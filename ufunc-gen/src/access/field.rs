@@ -96,7 +96,7 @@ impl<'t> Types<'t, '_> {
             self.names(at, &mut names, 0);
             let near = match nearest(&step.member, names.iter().copied()) {
                 Some(near) => Some(format!("; the nearest name is '{near}'")),
-                None if names.len() > NAMES_SHOWN => None,
+                None if names.is_empty() || names.len() > NAMES_SHOWN => None,
                 None => Some(format!("; it has {}", names.join(", "))),
             };
             let name = self.view.get(at).map(|ty| ty.name().to_string()).unwrap_or_default();

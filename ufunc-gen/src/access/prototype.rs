@@ -7,9 +7,7 @@ use super::field::{Number, Types};
 use super::{Accessor, Action};
 use crate::btf::TypeId;
 use crate::metadata::{Access, Bits, Elements};
-
-/// Why an array cannot be read.
-const LENGTH: &str = "an array whose length the type does not say";
+use crate::ufunc::signature::KERNEL_STRUCTS;
 
 /// A value that an accessor takes or returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +42,13 @@ impl Prototype {
     ///
     /// Fails if there is no such field, and for one that cannot be had.
     pub(crate) fn new(types: Types<'_, '_>, object: TypeId, accessor: &Accessor) -> Result<Self> {
-        let size = types.object(object)?.size;
+        let composite = types.object(object)?;
+        ensure!(
+            !KERNEL_STRUCTS.contains(&composite.name.as_ref()),
+            "the verifier would take a 'struct {}' for the kernel's",
+            composite.name
+        );
+        let size = composite.size;
         let (returns, params, access) = match &accessor.action {
             Action::Borrow => {
                 ensure!(size > 0, "it has no bytes to look at");
@@ -100,7 +104,7 @@ fn readable(types: Types<'_, '_>, object: TypeId, path: &super::Path) -> Result<
     let Some((element, count)) = types.elements(field.ty) else {
         bail!("it is no array: what is at a fixed place extensions read as it stands")
     };
-    ensure!(count > 0, LENGTH);
+    ensure!(count > 0, "it is an array whose length the type does not say");
     let number = match types.number(element) {
         Ok(number) => number,
         Err(what) => bail!("each element is {what}"),

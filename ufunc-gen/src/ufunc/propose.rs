@@ -22,7 +22,8 @@ pub fn propose(path: &str, chosen: &Chosen<'_>) -> String {
          # role: acquire gives an object, or NULL, that its caller owes; release takes it back; plain does neither.\n\
          # family: functions of one family belong together. Without it they are of the struct's.\n\
          # source: the file, or the end of its path, where several have a function of that name.\n\
-         # arguments, sleepable: see the README; strings and buffers are lent only if it is said.\n"
+         # arguments, sleepable: see the README; strings and buffers are lent only if it is said.\n\
+         # [[borrow]] (type), [[write]] (field, of) and [[read]] (field) grant access to objects themselves.\n"
     );
     for ufunc in &chosen.ufuncs {
         text += &entry(ufunc);

@@ -49,7 +49,7 @@ impl Signature {
 
 /// Structs to which the verifier gives a meaning of its own (`get_kfunc_ptr_arg_type()`): an
 /// application's struct of such a name would be taken for the kernel's.
-const KERNEL_STRUCTS: [&str; 14] = [
+pub(crate) const KERNEL_STRUCTS: [&str; 14] = [
     "bpf_dynptr",
     "bpf_dynptr_kern",
     "bpf_list_head",

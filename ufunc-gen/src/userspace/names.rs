@@ -144,10 +144,12 @@ impl<'a> Names<'a> {
         self.last
     }
 
-    /// The name `id` was asked for, in another way.
+    /// Takes note that the name `id` came next, if it is one.
     #[inline]
-    pub(super) fn was(&mut self, id: NameId) {
-        self.last = id;
+    pub(super) fn came(&mut self, id: NameId) {
+        if id != 0 {
+            self.last = id;
+        }
     }
 
     /// Whether `name` is at the place where the one with the number `id` was found last.

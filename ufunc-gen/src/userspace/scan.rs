@@ -419,7 +419,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
         let (name, known) = match head(next).filter(is_like) {
             // It is called so where nothing is around it.
             Some(head) if scopes.are_none() && self.store.names.is_at(head.name, entry.name) => {
-                self.store.names.was(head.name);
+                self.store.names.came(head.name);
                 (head.name, Some(next))
             }
             _ => {
@@ -436,7 +436,7 @@ impl<'d, 'a> Scanner<'d, 'a> {
             }
         };
         let Some(known) = known else {
-            self.seen.is(0);
+            self.seen.came(0);
             return false;
         };
         let (start, place) = (self.parts.len(), self.place);
@@ -459,10 +459,10 @@ impl<'d, 'a> Scanner<'d, 'a> {
         };
         if !is_same {
             self.parts.truncate(start);
-            self.seen.is(0);
+            self.seen.came(0);
             return false;
         }
-        self.seen.is(known);
+        self.seen.came(known);
         self.add_local(Local {
             at: entry.at,
             kind,

@@ -35,8 +35,8 @@ impl Seen {
         self.by_name.get(name as usize).copied().unwrap_or(0)
     }
 
-    /// `id` comes next in the unit, or something that is not known.
-    pub(super) fn is(&mut self, id: RecordId) {
+    /// `id` is the next one of the unit; 0 if it is one that is not known.
+    pub(super) fn came(&mut self, id: RecordId) {
         self.last = id;
     }
 
@@ -71,9 +71,9 @@ mod tests {
         assert_eq!((seen.next(), seen.called(1)), (0, 0));
         seen.note([(1, 10), (0, 11), (2, 12)].into_iter());
         assert_eq!((seen.next(), seen.called(1)), (10, 10));
-        seen.is(10);
+        seen.came(10);
         assert_eq!((seen.next(), seen.called(0)), (11, 0));
-        seen.is(0);
+        seen.came(0);
         assert_eq!((seen.next(), seen.called(2)), (10, 12));
         seen.begin();
         seen.note([(2, 13)].into_iter());
