@@ -211,7 +211,7 @@ fn a_policy_tells_what_arguments_are() {
         ),
         lend("about", "plain", "arguments.t = \"nullable\"\narguments.kind = \"constant\""),
     ];
-    let policy = lab.write("policy.toml", &text.concat());
+    let policy = lab.write("policy.toml", text.concat());
     let args = ["list".as_ref(), app.as_os_str(), "--policy".as_ref(), policy.as_os_str()];
     let table = generate(&args).ok().stdout;
     for part in [

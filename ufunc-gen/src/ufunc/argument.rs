@@ -37,7 +37,7 @@ pub(super) fn arguments(
     let names = function.params.iter().enumerate();
     let names: Vec<String> =
         names.map(|(index, param)| declaration_name(&param.name, index)).collect();
-    for mark in marked.iter().filter(|mark| !names.contains(&mark.name)) {
+    if let Some(mark) = marked.iter().find(|mark| !names.contains(&mark.name)) {
         let Marked { name, place, .. } = mark;
         let hint = match names.as_slice() {
             [] => "; it takes none".to_owned(),
