@@ -42,6 +42,7 @@ const fn expected(
 
 #[rustfmt::skip]
 const EXPECTED: &[Expected<'static>] = &[
+    expected("6.12.107-borrow-pointer", "R1 is not a scalar", Some((4, Some("ufunc_borrow_account"))), Some(21), 5),
     expected("6.12.107-double-free", "arg#0 pointer type STRUCT data must point to scalar, or struct with scalar", Some((6, Some("my_free_data"))), Some(22), 7),
     expected("6.12.107-leak-in-loop", "Unreleased reference id=2 alloc_insn=0", Some((9, None)), Some(124), 10),
     expected("6.12.107-leak-in-subprogram", "Unreleased reference id=2 alloc_insn=2", Some((1, None)), Some(108), 8),

@@ -888,7 +888,7 @@ fn c_type(name: &str) -> String {
     let name = name.trim();
     // What the module calls views, and objects that are none.
     for (suffix, kind) in [("__borrowed", "borrowed"), ("__owned", "owned")] {
-        if let Some(name) = name.strip_suffix(suffix) {
+        if let Some(name) = name.strip_suffix(suffix).filter(|name| !name.ends_with('_')) {
             return format!("{kind} {}", c_type(name));
         }
     }
