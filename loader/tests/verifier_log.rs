@@ -65,7 +65,7 @@ const EXPECTED: &[Expected<'static>] = &[
     expected("6.12.107-wrong-struct", "R1 must be referenced or trusted", Some((3, Some("my_free_data"))), Some(47), 4),
     expected("6.12.107-remark-variable", "R2 must be a known constant", Some((3, Some("remark"))), Some(16), 4),
     expected("6.12.107-say-stack", "arg#1 doesn't point to a const string", Some((6, Some("say"))), Some(19), 6),
-    expected("6.12.107-write-too-many", "invalid indirect access to stack R1 off=-8 size=80", Some((5, Some("write_bytes"))), Some(18), 6),
+    expected("6.12.107-write-too-many", "arg#0 arg#1 memory, len pair leads to invalid memory access", Some((5, Some("write_bytes"))), Some(18), 6),
     expected("6.18.44-core-missing-member", "failed to resolve CO-RE relocation <byte_off> [5] struct host_data_nobody_has.e (0:1 @ offset 4)", Some((3, None)), Some(14), 4),
     expected("6.18.44-level2-rejected-in-subprogram", "R1 invalid mem access 'scalar'", Some((4, None)), Some(54), 4),
     expected("6.18.44-level2-rejected-leak", "Unreleased reference id=2 alloc_insn=4", Some((9, None)), Some(26), 9),
@@ -109,6 +109,7 @@ const EXPECTED: &[Expected<'static>] = &[
     expected("6.18.44-messages-sleeping-helper", "helper call might sleep in a non-sleepable prog", Some((7, Some("bpf_copy_from_user"))), Some(242), 7),
     expected("6.18.44-messages-sleeping-kfunc", "program must be sleepable to call sleepable kfunc bpf_copy_from_user_str", Some((7, Some("bpf_copy_from_user_str"))), Some(520), 7),
     expected("6.18.44-messages-stack-too-large", "combined stack size of 2 calls is 608. Too large", None, None, 30),
+    expected("6.18.44-messages-string-that-changes", "R3 does not point to a readonly map'", Some((7, Some("bpf_strncmp"))), Some(575), 7),
     expected("6.18.44-messages-too-far-away", "math between map_value pointer and 2147483647 is not allowed", Some((8, None)), Some(436), 8),
     expected("6.18.44-messages-too-large", "BPF program is too large. Processed 1000001 insn", Some((4, None)), Some(65), 1000001),
     expected("6.18.44-messages-too-many-jumps", "The sequence of 8193 jumps is too complex.", Some((16387, None)), None, 16387),
@@ -187,7 +188,7 @@ const EXPECTED: &[Expected<'static>] = &[
     expected("7.3.4-wrong-struct", "release kfunc my_free_data expects referenced PTR_TO_BTF_ID passed to R1", Some((3, Some("my_free_data"))), Some(47), 4),
     expected("7.3.4-remark-variable", "R2 must be a known constant", Some((3, Some("remark"))), Some(16), 4),
     expected("7.3.4-say-stack", "R2 doesn't point to a const string", Some((6, Some("say"))), Some(19), 6),
-    expected("7.3.4-write-too-many", "invalid read from stack R1 off=-8 size=80", Some((5, Some("write_bytes"))), Some(18), 6),
+    expected("7.3.4-write-too-many", "R1 and R2 memory, len pair leads to invalid memory access", Some((5, Some("write_bytes"))), Some(18), 6),
 ];
 
 #[test]

@@ -564,3 +564,13 @@ int calls_too_deep(void *ctx)
 {
 	return frame1(0);
 }
+
+char changing[8] = "abc";
+
+SEC("uprobe")
+int string_that_changes(void *ctx)
+{
+	char text[8] = {};
+
+	return bpf_strncmp(text, sizeof(text), changing);
+}
