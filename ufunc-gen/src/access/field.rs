@@ -4,9 +4,9 @@
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::grant::{Path, Step};
-use super::locate::nearest;
 use crate::btf::view::View;
 use crate::btf::{Composite, IntEncoding, Type, TypeId};
+use crate::nearest;
 
 /// Structs without a name may be in each other; nobody looks deeper.
 const MAX_DEPTH: usize = 32;
@@ -94,14 +94,14 @@ impl<'t> Types<'t, '_> {
         let Some((offset, ty, bits)) = self.member(at, &step.member, 0) else {
             let mut names = Vec::new();
             self.names(at, &mut names, 0);
-            let near = match nearest(&step.member, names.iter().copied()) {
-                Some(near) => Some(format!("; the nearest name is '{near}'")),
-                None if names.is_empty() || names.len() > NAMES_SHOWN => None,
-                None => Some(format!("; it has {}", names.join(", "))),
+            let near = match nearest::hint(&step.member, names.iter().copied()) {
+                hint if !hint.is_empty() => hint,
+                _ if names.is_empty() || names.len() > NAMES_SHOWN => String::new(),
+                _ => format!("; it has {}", names.join(", ")),
             };
             let name = self.view.get(at).map(|ty| ty.name().to_string()).unwrap_or_default();
             let name = if name.is_empty() { "the struct".to_owned() } else { format!("'{name}'") };
-            bail!("{name} has no member '{}'{}", step.member, near.unwrap_or_default());
+            bail!("{name} has no member '{}'{near}", step.member);
         };
         let sum = field.bit_offset.checked_add(offset);
         field.bit_offset = sum.context("the struct is too large")?;

@@ -6,9 +6,7 @@ use anyhow::{Result, bail};
 use super::grant::ObjectName;
 use crate::dwarf::definitions::TagClass;
 use crate::dwarf::{DebugInfo, DieRef};
-
-/// How much alike a name has to be to be proposed.
-const ALIKE: f64 = 0.8;
+use crate::nearest;
 
 /// Where the struct called `name` is defined, or the typedef of one.
 ///
@@ -47,21 +45,9 @@ fn missing<T>(debug: &DebugInfo<'_>, name: &ObjectName) -> Result<T> {
     for class in classes(name) {
         names.extend(debug.type_names(*class)?);
     }
-    if let Some(nearest) = nearest(&name.name, names.iter().map(String::as_str)) {
-        message += &format!("; the nearest name is '{nearest}'");
-    }
+    message += &nearest::hint(&name.name, names.iter().map(String::as_str));
     if let Some(note) = debug.missing_note() {
         message += &format!(" ({note})");
     }
     bail!(message)
-}
-
-/// The one of `names` that is most like `wanted`, if any is.
-pub(super) fn nearest<'n>(
-    wanted: &str,
-    names: impl IntoIterator<Item = &'n str>,
-) -> Option<&'n str> {
-    let rated = names.into_iter().map(|name| (strsim::jaro_winkler(wanted, name), name));
-    let near = rated.filter(|(alike, name)| *alike > ALIKE && !name.is_empty());
-    near.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, name)| name)
 }
