@@ -30,6 +30,26 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
+/* A line of the cache for each processor. */
+struct line {
+	__u64 count;
+	char rest[56];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, struct line);
+} lines SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} each SEC(".maps");
+
 __u64 sum = 0;
 __u64 calls = 0;
 
@@ -53,6 +73,28 @@ int counter(struct pt_regs *ctx)
 
 	if (count)
 		__sync_fetch_and_add(count, 1);
+	return 0;
+}
+
+SEC("uprobe")
+int array(struct pt_regs *ctx)
+{
+	__u32 key = bpf_get_smp_processor_id() & 63;
+	struct line *line = bpf_map_lookup_elem(&lines, &key);
+
+	if (line)
+		line->count++;
+	return 0;
+}
+
+SEC("uprobe")
+int percpu(struct pt_regs *ctx)
+{
+	__u32 key = 0;
+	__u64 *count = bpf_map_lookup_elem(&each, &key);
+
+	if (count)
+		++*count;
 	return 0;
 }
 
