@@ -178,6 +178,7 @@ const EXPECTED: &[Expected<'static>] = &[
     expected("7.3.4-ringbuf-leak", "Unreleased reference id=2 alloc_insn=4", Some((9, None)), Some(26), 9),
     expected("7.3.4-scalar-as-object", "release kfunc my_free_data expects referenced PTR_TO_BTF_ID passed to R1", Some((1, Some("my_free_data"))), Some(17), 2),
     expected("7.3.4-spin-lock-in-probe", "tracing progs cannot use bpf_spin_lock yet", None, None, 0),
+    expected("7.3.4-stack-as-object", "R1 is fp expected STRUCT buffer", Some((7, Some("set_tag"))), Some(21), 8),
     expected("7.3.4-stack-read", "invalid read from stack R10 off=68 size=1", Some((0, None)), Some(48), 1),
     expected("7.3.4-unguarded", "kfunc 'test_touch_data' is referenced but wasn't resolved", Some((1, None)), Some(18), 2),
     expected("7.3.4-unreachable", "unreachable insn 1", Some((1, None)), None, 0),

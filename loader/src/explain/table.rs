@@ -581,6 +581,23 @@ pub(super) const TABLE: &[Entry] = &[
         }),
     },
     Entry {
+        pattern: "*R* is * expected *",
+        stage: Stage::Verification,
+        say: Depending(|case, matched| {
+            let callee = case.callee.unwrap_or("the function");
+            let [_, _, given, expected] = matched else { return unknown() };
+            let expected = c_type(expected.split(" or ").next().unwrap_or_default());
+            let given = if *given == "fp" { "memory of the program itself" } else { given };
+            (
+                format!("{callee} takes a {expected}, this is {given}"),
+                match case.acquires(case.callee).as_slice() {
+                    [] => "pass what a ufunc returned".into(),
+                    acquires => format!("pass what {} returned", list(acquires, "or")),
+                },
+            )
+        }),
+    },
+    Entry {
         pattern: "R* must have zero offset when passed to release func*",
         stage: Stage::Verification,
         say: Always(
