@@ -3,9 +3,7 @@
 
 use ufunc_compile::{Binding, Element, Reach, Signature};
 use ufunc_gen::metadata::{Access, Bits, Elements};
-
-/// The bit of a write's constant that says that whatever is not zero is stored as 1.
-const BOOL: u64 = 1 << 40;
+use ufunc_shared::helpers::WRITE_BOOL;
 
 /// What compiled code does for `access`; `constant` is the number of what [`constant`] gives.
 pub(super) fn binding(access: &Access, constant: u32) -> Binding {
@@ -40,7 +38,7 @@ pub(super) fn constant(access: &Access) -> u64 {
     match access {
         Access::Borrow { size } => u64::from(*size),
         Access::Write(Bits { offset, size, bool }) => {
-            let kind = if *bool { BOOL } else { 0 };
+            let kind = if *bool { WRITE_BOOL } else { 0 };
             u64::from(*offset) | u64::from(*size) << 32 | kind
         }
         Access::Put | Access::Read(_) => 0,

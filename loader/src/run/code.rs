@@ -24,8 +24,8 @@ const GET_FUNC_IP: u32 = 173;
 const GET_ATTACH_COOKIE: u32 = 174;
 
 /// What bindings name besides, as [`Target::Runtime`]: where printed lines go, what is told of
-/// acquired and released objects and of a program's beginning, and, from the last number on, the application's functions by their
-/// places in the package.
+/// acquired and released objects and of a program's beginning, and, from the last number on, the
+/// application's functions by their places in the package.
 const LOG: u32 = 0;
 const ACQUIRED: u32 = 1;
 const RELEASED: u32 = 2;

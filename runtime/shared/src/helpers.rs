@@ -142,6 +142,10 @@ pub const KFUNCS: &[Kfunc] = &[
     kfunc("ufunc_write", 2),
 ];
 
+/// The bit of what `ufunc_write` is given besides (where the field is, in bits, and above that how
+/// many bits it has) that says that whatever is not zero is stored as 1.
+pub const WRITE_BOOL: u64 = 1 << 40;
+
 /// A helper that there is not, with the reason, where there is more to say than that.
 pub const REFUSED: &[(u32, &str, &str)] = &[
     (35, "bpf_get_current_task", "an application has no view of the kernel's tasks"),

@@ -4,14 +4,13 @@
 //! The verifier has judged which fields these are. Whether anything is where they are said to be,
 //! nobody knows before.
 
+use ufunc_shared::helpers::WRITE_BOOL;
+
 use super::{EFAULT, pointer};
 use crate::memory;
 
 /// Nothing smaller is ever mapped or not.
 const PAGE: u64 = 4096;
-
-/// The bit of a place that says that whatever is not zero is stored as 1.
-const BOOL: u64 = 1 << 40;
 
 /// A view of the `size` bytes at `address`: the address itself, or 0 if some of them are not there.
 pub(super) extern "C" fn borrow(address: u64, size: u64) -> u64 {
@@ -38,7 +37,7 @@ pub(super) extern "C" fn borrow(address: u64, size: u64) -> u64 {
 /// are in are loaded and stored again: what another thread changes in these meanwhile is lost.
 pub(super) unsafe extern "C" fn write(object: u64, value: u64, place: u64) -> u64 {
     let (offset, size) = (place as u32, u32::from((place >> 32) as u8));
-    let value = if place & BOOL != 0 { u64::from(value & 0xff != 0) } else { value };
+    let value = if place & WRITE_BOOL != 0 { u64::from(value & 0xff != 0) } else { value };
     let address = object.wrapping_add(u64::from(offset / 8));
     let shift = offset % 8;
     let bytes = (shift + size).div_ceil(8) as usize;
@@ -104,7 +103,7 @@ mod tests {
             let mut byte = 7_u8;
             let address = (&raw mut byte).expose_provenance() as u64;
             // SAFETY: the place is the byte.
-            assert_eq!(unsafe { write(address, value, place(0, 8) | BOOL) }, 0);
+            assert_eq!(unsafe { write(address, value, place(0, 8) | WRITE_BOOL) }, 0);
             assert_eq!(byte, expected);
         }
     }
